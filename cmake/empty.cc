@@ -1,0 +1,1 @@
+// A folder that has headers only is still a target.
