@@ -44,7 +44,7 @@ struct Error {
   ErrorSource source = ErrorSource::internal;
   Retry retry = Retry::no;
   int os_error = 0;           // errno, 0 if the kernel was not involved
-  std::string_view context;   // words of static lifetime: "reading the status line"
+  std::string_view context = {};  // words of static lifetime: "reading the status line"
 
   [[nodiscard]] bool is(ErrorCode other) const noexcept { return code == other; }
   [[nodiscard]] Error from(ErrorSource origin) const noexcept {
