@@ -39,7 +39,7 @@ function(sallyport_folder name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${arg_LIBRARIES} fmt::fmt GTest::gtest_main GTest::gmock)
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+    gtest_discover_tests(${name}_test TEST_PREFIX "${SALLYPORT_TEST_PREFIX}${name}." DISCOVERY_MODE PRE_TEST
                          PROPERTIES TIMEOUT 60 LABELS unit)
   endif()
   if(benches)
