@@ -1,0 +1,58 @@
+// FileSource: where the text and the files that a configuration names come from. One interpreter
+// runs over it: the disk in the supervisor and in `check`, received descriptors in the server,
+// memory in tests. Nothing else in the program opens a file that the configuration names.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace config {
+
+/// Why a file is opened: it decides the directory that a relative path begins from, the flags, and
+/// the checks of owner and mode.
+enum class Purpose : std::uint8_t {
+  config,                // an include
+  certificate,           // a chain, PEM
+  key,                   // a private key: a regular file that only its owner reads
+  trusted_certificates,  // authorities, CRLs
+  list,                  // other data that is read at load: passwords, parameters, lists
+  log_append,            // created if missing; opened for appending, without blocking
+};
+
+/// "configuration file", "private key", ...: for messages.
+[[nodiscard]] std::string_view name_of(Purpose purpose) noexcept;
+
+class FileSource {
+ public:
+  virtual ~FileSource() = default;
+
+  /// The whole file; at most kMaxText bytes, else `too_large`.
+  [[nodiscard]] virtual base::Result<std::string> read_text(std::string_view path,
+                                                            Purpose purpose) = 0;
+  /// A descriptor of the caller's own. Those of one path share their file offset: read with pread.
+  [[nodiscard]] virtual base::Result<base::Fd> open(std::string_view path, Purpose purpose) = 0;
+  /// Full names of the files that match, sorted. None is not an error.
+  [[nodiscard]] virtual base::Result<std::vector<std::string>> glob(std::string_view pattern) = 0;
+  /// The full name that a path from the configuration stands for.
+  [[nodiscard]] virtual std::string full_name(std::string_view path, Purpose purpose) const = 0;
+
+  /// What was let pass but should be told, since the last call.
+  [[nodiscard]] virtual std::vector<std::string> take_warnings() { return {}; }
+
+  static constexpr std::size_t kMaxText = std::size_t{64} << 20;
+};
+
+/// nginx's words for a file that could not be opened or was refused:
+/// `open() "/etc/x" failed (2: No such file or directory)`.
+[[nodiscard]] std::string describe_failure(std::string_view full_name, const base::Error& error);
+
+/// Everything from the beginning of a regular file, wherever its offset stands.
+[[nodiscard]] base::Result<std::string> read_all(const base::Fd& fd, std::size_t limit);
+
+}  // namespace config

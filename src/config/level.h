@@ -1,0 +1,178 @@
+// Level: one block of the configuration (main, http, a server, a location, ...) with the options
+// that each feature keeps for it, and nginx's inheritance between levels.
+//
+// A feature's options are a struct of Settings. Directives fill the structs of their own level;
+// then resolve() goes through the levels from the top, and what a level did not set it takes from
+// its parent. After that every level answers find<Options>() by an array lookup, on any thread. A
+// level that set nothing of a struct shares its parent's.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "config/context.h"
+#include "config/diagnostics.h"
+#include "config/tree.h"
+
+namespace config {
+
+/// A value with its default (`Setting<bool> buffering{true};`) and whether a directive set it.
+/// A list is a Setting of a vector: inherited whole, or replaced whole, as in nginx.
+template <class T>
+struct Setting {
+  T value{};
+  bool is_set = false;  // here; after resolve(), here or at a level above
+  Position where{};     // of the directive that set it first
+
+  Setting() = default;
+  Setting(T default_value) : value(std::move(default_value)) {}  // NOLINT: meant to be implicit
+
+  void set(T new_value, Position at) {
+    value = std::move(new_value);
+    is_set = true;
+    where = at;
+  }
+  /// For lists.
+  template <class Element>
+  void append(Element&& element, Position at) {
+    if (!is_set) {
+      value.clear();
+      is_set = true;
+      where = at;
+    }
+    value.push_back(std::forward<Element>(element));
+  }
+  void inherit(const Setting& parent) {
+    if (!is_set) *this = parent;
+  }
+  [[nodiscard]] const T& value_or(const T& other) const { return is_set ? value : other; }
+  [[nodiscard]] const T& operator*() const noexcept { return value; }
+  [[nodiscard]] const T* operator->() const noexcept { return &value; }
+};
+
+namespace detail {
+[[nodiscard]] std::size_t next_options_id() noexcept;
+}  // namespace detail
+
+/// A small number for each type of options, given on first use and the same on all threads.
+template <class T>
+[[nodiscard]] std::size_t options_id() noexcept {
+  static const std::size_t id = detail::next_options_id();
+  return id;
+}
+
+class Level {
+ public:
+  /// The main level.
+  Level() = default;
+  Level(const Level&) = delete;
+  Level& operator=(const Level&) = delete;
+
+  /// A new block inside this one. `directive` lives as long as its Tree.
+  Level& add_child(Context context, const Directive& directive);
+
+  [[nodiscard]] Context context() const noexcept { return context_; }
+  [[nodiscard]] const Level* parent() const noexcept { return parent_; }
+  [[nodiscard]] Level* parent() noexcept { return parent_; }
+  /// The directive that opened the block; null at the main level.
+  [[nodiscard]] const Directive* directive() const noexcept { return directive_; }
+  [[nodiscard]] Position where() const noexcept {
+    return directive_ != nullptr ? directive_->name.at : Position{};
+  }
+  /// In the order of the file.
+  [[nodiscard]] std::span<const std::unique_ptr<Level>> children() const noexcept {
+    return children_;
+  }
+  [[nodiscard]] Level& root() noexcept;
+  /// This level or the nearest one around it that is of `context`; null if there is none.
+  [[nodiscard]] Level* enclosing(Context context) noexcept;
+  [[nodiscard]] const Level* enclosing(Context context) const noexcept;
+
+  /// This level's own T, made when asked for first. Not for a T that is shared with the parent.
+  template <class T>
+  [[nodiscard]] T& options() {
+    Slot& slot = slot_for(options_id<T>());
+    CHECK(!slot.shared);
+    if (slot.value == nullptr) slot.value = std::make_shared<T>();
+    return *static_cast<T*>(slot.value.get());
+  }
+  /// This level's T, its own or (after resolve) the inherited one; null if nobody made one.
+  template <class T>
+  [[nodiscard]] const T* find() const noexcept {
+    const std::size_t id = options_id<T>();
+    return id < slots_.size() ? static_cast<const T*>(slots_[id].value.get()) : nullptr;
+  }
+  /// The same where it is known to exist, as after resolve().
+  template <class T>
+  [[nodiscard]] const T& get() const {
+    const T* found = find<T>();
+    CHECK(found != nullptr);
+    return *found;
+  }
+  /// Takes the parent's T instead of one of its own.
+  template <class T>
+  void share_from(const Level& other) {
+    const std::size_t id = options_id<T>();
+    CHECK(id < other.slots_.size());
+    slot_for(id) = Slot{other.slots_[id].value, true};
+  }
+
+ private:
+  struct Slot {
+    std::shared_ptr<void> value;
+    bool shared = false;
+  };
+  [[nodiscard]] Slot& slot_for(std::size_t id) {
+    if (id >= slots_.size()) slots_.resize(id + 1);
+    return slots_[id];
+  }
+
+  Context context_ = Context::main;
+  Level* parent_ = nullptr;
+  const Directive* directive_ = nullptr;
+  std::vector<std::unique_ptr<Level>> children_;
+  std::vector<Slot> slots_;  // by options_id
+};
+
+namespace detail {
+template <class Options>
+void inherit_one(const Level* parent, Level& child) {
+  const Options* above = parent != nullptr ? parent->find<Options>() : nullptr;
+  if (above == nullptr) {
+    static_cast<void>(child.options<Options>());
+    return;
+  }
+  if (child.find<Options>() == nullptr) {
+    child.share_from<Options>(*parent);
+    return;
+  }
+  auto mine = child.options<Options>().settings();
+  auto theirs = above->settings();
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (std::get<I>(mine).inherit(std::get<I>(theirs)), ...);
+  }(std::make_index_sequence<std::tuple_size_v<decltype(mine)>>{});
+}
+}  // namespace detail
+
+/// A feature's `inherit`, for structs that consist of Settings and name them all:
+///
+///   struct Options {
+///     Setting<bool> buffering{true};
+///     Setting<std::vector<std::string>> hidden;
+///     auto settings(this auto& self) { return std::tie(self.buffering, self.hidden); }
+///   };
+///
+/// What is a block's own and not inherited (a server's `listen`) belongs in a struct apart, that no
+/// `inherit` names: find() is then null at all other levels.
+template <class... Options>
+void inherit_options(const Level* parent, Level& child) {
+  (detail::inherit_one<Options>(parent, child), ...);
+}
+
+}  // namespace config

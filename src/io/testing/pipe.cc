@@ -1,0 +1,100 @@
+#include "io/testing/pipe.h"
+
+#include <algorithm>
+#include <string>
+
+namespace io::testing {
+namespace {
+
+// What travels one way. Both ends own it, so that it outlives either.
+struct Lane {
+  std::string bytes;
+  bool ended = false;  // the writer is done
+  bool reset = false;
+  Waiter* reader = nullptr;
+  Waiter* writer = nullptr;
+
+  void wake_reader() const noexcept {
+    if (reader != nullptr) reader->on_ready();
+  }
+  void wake_writer() const noexcept {
+    if (writer != nullptr) writer->on_ready();
+  }
+};
+
+class PipeEnd final : public Stream {
+ public:
+  PipeEnd(EventLoop& loop, PipeOptions options, std::shared_ptr<Lane> in,
+          std::shared_ptr<Lane> out) noexcept
+      : loop_(loop), options_(options), in_(std::move(in)), out_(std::move(out)) {}
+
+  ~PipeEnd() override {
+    if (aborted_) out_->reset = true;
+    out_->ended = true;
+    in_->reset = true;
+    out_->wake_reader();
+    in_->wake_writer();
+  }
+
+  base::Result<std::size_t> try_read(std::span<char> into) noexcept override {
+    if (in_->reset) return base::fail(base::ErrorCode::reset, "recv() failed");
+    const std::size_t count = std::min({into.size(), in_->bytes.size(), options_.slice});
+    if (count == 0) {
+      if (in_->ended) return 0U;
+      return base::fail(base::ErrorCode::would_block);
+    }
+    std::copy_n(in_->bytes.begin(), count, into.begin());
+    in_->bytes.erase(0, count);
+    in_->wake_writer();
+    return count;
+  }
+
+  base::Result<std::size_t> try_write(std::span<const iovec> pieces) noexcept override {
+    if (out_->reset || out_->ended) return base::fail(base::ErrorCode::reset, "send() failed");
+    const std::size_t held = out_->bytes.size();
+    std::size_t room = std::min(options_.capacity - std::min(held, options_.capacity), options_.slice);
+    std::size_t written = 0;
+    for (const iovec& piece : pieces) {
+      const std::size_t count = std::min(piece.iov_len, room);
+      out_->bytes.append(static_cast<const char*>(piece.iov_base), count);
+      written += count;
+      room -= count;
+    }
+    if (written == 0) return base::fail(base::ErrorCode::would_block);
+    out_->wake_reader();
+    return written;
+  }
+
+  bool may_be_ready(Direction direction) const noexcept override {
+    if (direction == Direction::read) return !in_->bytes.empty() || in_->ended || in_->reset;
+    return out_->bytes.size() < options_.capacity || out_->ended || out_->reset;
+  }
+  void set_waiter(Direction direction, Waiter* waiter) noexcept override {
+    (direction == Direction::read ? in_->reader : out_->writer) = waiter;
+  }
+  void shutdown_write() noexcept override {
+    out_->ended = true;
+    out_->wake_reader();
+  }
+  void abort() noexcept override { aborted_ = true; }
+  EventLoop& loop() const noexcept override { return loop_; }
+
+ private:
+  EventLoop& loop_;
+  PipeOptions options_;
+  std::shared_ptr<Lane> in_;
+  std::shared_ptr<Lane> out_;
+  bool aborted_ = false;
+};
+
+}  // namespace
+
+std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_pipe(EventLoop& loop,
+                                                                      PipeOptions options) {
+  auto there = std::make_shared<Lane>();
+  auto back = std::make_shared<Lane>();
+  return {std::make_unique<PipeEnd>(loop, options, back, there),
+          std::make_unique<PipeEnd>(loop, options, there, back)};
+}
+
+}  // namespace io::testing
