@@ -1,0 +1,53 @@
+// What the life of a connection needs from the thread that it lives on, and the part of a snapshot
+// that belongs to that thread. `server` owns the Worker, `snapshot` makes the Site.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "async/scope.h"
+#include "async/task.h"
+#include "base/address.h"
+#include "io/event_loop.h"
+#include "io/socket.h"
+
+namespace io {
+class Resolver;
+}
+namespace observe {
+class Counters;
+class ErrorLog;
+}
+namespace tls {
+class Library;
+class Signer;
+class TicketKeys;
+}
+
+namespace proxy {
+
+/// One snapshot on one thread: virtual servers by listener, TLS contexts, clusters with their pools.
+/// Connections hold it while a request runs; the last one lets it go.
+class Site;
+
+struct Worker {
+  unsigned index;
+  io::EventLoop& loop;
+  io::Resolver& resolver;
+  tls::Library& tls;
+  tls::Signer& signer;
+  tls::TicketKeys& ticket_keys;
+  observe::Counters& counters;
+  async::Scope& connections;         // every connection is a task in it
+  std::atomic<std::uint64_t>& connection_numbers;  // $connection, unique over the workers
+  std::shared_ptr<Site> site;        // the newest; replaced by a reload
+};
+
+/// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.
+/// `local` is the address that its listener was configured with: it finds the virtual servers, also
+/// in a site that came with a reload.
+[[nodiscard]] async::Task<void> serve_connection(Worker& worker, io::Accepted accepted,
+                                                 base::Address local);
+
+}  // namespace proxy

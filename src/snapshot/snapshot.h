@@ -1,0 +1,69 @@
+// Snapshot: the built configuration. Immutable, shared by all workers of a process; a reload builds a
+// new one and swaps it. Building reads every file through the FileSource, so the supervisor (disk),
+// `check` (disk) and the server (received descriptors) run the same code.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "config/diagnostics.h"
+#include "config/file_source.h"
+#include "io/socket.h"
+#include "proxy/worker.h"
+
+namespace observe {
+class ErrorLog;
+}
+
+namespace snapshot {
+
+struct LoadOptions {
+  std::string file;    // -c, already made absolute
+  std::string prefix;  // -p, relative names begin here
+  std::string global_directives;  // -g
+};
+
+/// What concerns the processes, from the main and events contexts.
+struct ProcessOptions {
+  std::string user;   // empty: `nobody`
+  std::string group;  // empty: the user's
+  bool daemon = true;
+  bool master_process = true;
+  bool compat_nginx = false;
+  std::string pid_file;  // empty: the built-in path
+  unsigned worker_processes = 1;  // threads; `auto` is resolved
+  std::size_t worker_connections = 512;
+};
+
+struct ListenerSpec {
+  base::Address address;
+  io::ListenOptions options;
+  bool tls = false;
+};
+
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  ProcessOptions process;
+  std::vector<ListenerSpec> listeners;          // no address twice
+  std::shared_ptr<observe::ErrorLog> error_log; // the main context's
+
+  /// This snapshot on one worker's thread (called there). Errors are those of TLS contexts.
+  [[nodiscard]] virtual base::Result<std::shared_ptr<proxy::Site>> activate(
+      proxy::Worker& worker) const = 0;
+  /// Private keys for the signer, PEM. Empty where a vault holds them.
+  [[nodiscard]] virtual const std::vector<std::string>& private_keys() const = 0;
+};
+
+/// Reads and builds. Null when `diagnostics` has errors; warnings may be there in either case.
+[[nodiscard]] std::shared_ptr<const Snapshot> load(const LoadOptions& options,
+                                                   config::FileSource& files,
+                                                   config::Diagnostics& diagnostics);
+
+/// The configuration as `-T` prints it: each file once, in nginx's form "# configuration file NAME:".
+[[nodiscard]] std::string dump(const config::Diagnostics& diagnostics);
+
+}  // namespace snapshot
