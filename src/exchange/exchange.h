@@ -1,0 +1,114 @@
+// Exchange: the record of one request and its response. Plain data, no behaviour: each step of
+// proxy/serve.cc reads and writes it, variables show it, the access log prints it.
+//
+// All views live in the arena, in the connection's buffer (which stays in place until the exchange
+// ends) or in the snapshot, which the exchange's owner holds.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/regex.h"
+#include "http/head.h"
+
+namespace exchange {
+
+/// The client's connection, as far as exchanges care. Owned by the connection, outlives them.
+struct Connection {
+  std::uint64_t number = 0;    // $connection
+  base::Address peer;          // whoever connected: $realip_remote_addr
+  base::Address local;         // where: $server_addr, $server_port
+  base::TimePoint accepted_at{};
+  std::uint64_t requests = 0;  // this one included: $connection_requests
+
+  bool tls = false;
+  std::string tls_protocol;  // "TLSv1.3"
+  std::string tls_cipher;    // OpenSSL's name
+  std::string tls_server_name;
+
+  struct ProxyProtocol {
+    base::Address source;
+    base::Address destination;
+  };
+  std::optional<ProxyProtocol> proxy_protocol;
+};
+
+/// One try at one endpoint: an element of $upstream_addr and its siblings.
+struct Attempt {
+  std::string_view endpoint;  // "10.0.0.1:80", "unix:/run/app.sock", or the group's name if no
+                              // endpoint could be tried
+  unsigned status = 0;        // of its answer; 502 or 504 if it gave none; 0: still unknown
+  std::optional<base::Duration> connect_time;   // TLS handshake included
+  std::optional<base::Duration> header_time;    // until the last byte of the head
+  std::optional<base::Duration> response_time;  // until the last byte of the body
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t response_length = 0;  // body bytes, without framing
+};
+
+struct Exchange {
+  static constexpr std::size_t kMaxAttempts = 16;
+
+  Exchange(const Connection& client, base::Arena& memory) noexcept
+      : arena(memory), connection(client), request(memory), response(memory),
+        upstream_response(memory), upstream_trailers(memory), remote(client.peer) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  base::Arena& arena;
+  const Connection& connection;
+
+  // The request, as received and as it stands now.
+  http::RequestHead request;
+  std::string_view uri;    // canonical, decoded: $uri; rewrites change it
+  std::string_view args;   // $args; rewrites change them
+  bool uri_changed = false;          // not the request's own any more
+  base::Address remote;              // realip may move it away from connection.peer
+  bool trusted_peer = false;         // in trusted_proxies: its forwarding headers are believed
+  std::string_view server_name;      // the virtual server's first name
+  std::size_t request_length = 0;    // request line, headers and body: $request_length
+  base::TimePoint started{};
+  base::WallTime started_wall{};
+
+  // The response to the client.
+  http::ResponseHead response;
+  std::uint64_t bytes_sent = 0;       // all
+  std::uint64_t body_bytes_sent = 0;  // without the head
+  bool head_sent = false;
+  bool completed = false;             // $request_completion
+
+  // The backend's side.
+  std::string_view proxy_host;  // as in proxy_pass: $proxy_host
+  std::uint16_t proxy_port = 0;
+  http::ResponseHead upstream_response;
+  http::Fields upstream_trailers;
+  std::array<Attempt, kMaxAttempts> attempts{};
+  std::size_t attempt_count = 0;
+
+  // Captures of the last regular expression that matched, and named ones by slot.
+  base::Captures captures;
+  std::span<std::optional<std::string_view>> named_captures;
+  std::array<char, 32> request_id{};  // $request_id, made on first use
+  bool has_request_id = false;
+
+  base::TimePoint now{};      // of the event loop, set before variables are evaluated
+  base::WallTime now_wall{};
+
+  [[nodiscard]] std::span<const Attempt> all_attempts() const noexcept {
+    return std::span(attempts).first(attempt_count);
+  }
+  /// $host: the request's, or the server's name when it gave none.
+  [[nodiscard]] std::string_view host() const noexcept {
+    return request.host.empty() ? server_name : request.host;
+  }
+};
+
+}  // namespace exchange
