@@ -1,0 +1,34 @@
+// InProcessSigner: keys in this process's own memory, for `vault off`, tests and tools.
+//
+// One object serves all workers. A thread parses a key once, into an OpenSSL library context of its
+// own, so that signing takes no lock that another thread holds for long.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tls/signer.h"
+
+namespace tls {
+
+class InProcessSigner final : public Signer {
+ public:
+  InProcessSigner();
+  ~InProcessSigner() override;
+
+  /// Takes the first private key of `pem` (RSA, EC or Ed25519; not encrypted). The error is a
+  /// sentence without the file's name. Adding a key twice is harmless.
+  [[nodiscard]] std::expected<KeyId, std::string> add(std::string_view pem);
+
+  [[nodiscard]] base::Result<std::size_t> sign(const KeyId& key, SignatureScheme scheme,
+                                               std::span<const std::uint8_t> message,
+                                               std::span<std::uint8_t> signature) noexcept override;
+
+ private:
+  struct Keys;
+  std::unique_ptr<Keys> keys_;
+};
+
+}  // namespace tls

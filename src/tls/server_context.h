@@ -1,0 +1,88 @@
+// ServerContext: how servers speak TLS. One per policy and worker; certificates are not part of it,
+// a CertificateSource gives them for each connection when the ClientHello has been read.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tls/certificate.h"
+#include "tls/library.h"
+#include "tls/ticket_keys.h"
+
+namespace tls {
+
+enum class Version : std::uint8_t { tls1_0, tls1_1, tls1_2, tls1_3 };
+
+/// The defaults are Mozilla's guideline 5.7, "intermediate".
+inline constexpr std::string_view kIntermediateCiphers =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305";
+
+struct ServerPolicy {
+  /// Every version between the lowest and the highest of the set that is not in it is disabled.
+  std::vector<Version> versions{Version::tls1_2, Version::tls1_3};
+  std::string ciphers{kIntermediateCiphers};  // TLS 1.2 and older, OpenSSL's list syntax
+  std::string suites;  // TLS 1.3; empty: all three
+  std::string
+      groups;  // "X25519:P-256:P-384"; empty: that, with X25519MLKEM768 where OpenSSL has it
+  bool prefer_server_ciphers = false;
+  std::vector<std::string> alpn;  // in our order of preference; empty: ALPN is not answered
+  bool tickets = true;
+  std::chrono::seconds session_timeout{300};
+  /// What a session is bound to beside the rest of this policy: sessions made under one policy are
+  /// not resumed under another (RFC 8446 §4.6.1 leaves that to us; threats.md #15). Put there what
+  /// makes servers differ in whom they let in, e.g. the client certificates that they ask for.
+  std::string session_scope;
+
+  [[nodiscard]] bool operator==(const ServerPolicy&) const = default;
+};
+
+class ServerContext {
+ public:
+  /// The error is a sentence that names what OpenSSL did not accept. `keys` may be null (no
+  /// tickets).
+  [[nodiscard]] static std::expected<std::unique_ptr<ServerContext>, std::string> make(
+      Library& library, const ServerPolicy& policy, std::shared_ptr<TicketKeys> keys);
+  ~ServerContext();
+  ServerContext(const ServerContext&) = delete;
+  ServerContext& operator=(const ServerContext&) = delete;
+
+  struct State;
+  /// Connections hold it: a ServerContext may go while they live.
+  [[nodiscard]] const std::shared_ptr<State>& state() const noexcept { return state_; }
+
+ private:
+  explicit ServerContext(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+/// Checks a policy without a worker, when the configuration is read. A sentence, or empty.
+[[nodiscard]] std::string problem_of(const ServerPolicy& policy);
+
+/// What a server name means on the listener where a connection came in.
+struct Selection {
+  /// nullptr: the handshake is refused with the alert unrecognized_name (RFC 6066 §3).
+  ServerContext* context = nullptr;
+  /// At most one per key type; must live until the handshake ends.
+  std::span<const CertificatePtr> certificates;
+};
+
+/// Declared here, implemented above (route knows names, listeners and defaults).
+class CertificateSource {
+ public:
+  /// `sni` is lower-cased, without a trailing dot, and empty when the client sent none. Called once
+  /// per handshake, on the normal stack: regular expressions are allowed.
+  [[nodiscard]] virtual Selection select(std::string_view sni) = 0;
+
+ protected:
+  ~CertificateSource() = default;
+};
+
+}  // namespace tls
