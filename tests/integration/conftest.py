@@ -1,0 +1,131 @@
+"""Fixtures of the integration tests; README.md beside this file shows them at work."""
+import os
+import pathlib
+import tempfile
+
+import pytest
+
+from support import Authority, Backend, Nginx, Sallyport
+from support.program import Program
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "threads: also runs under ThreadSanitizer (see tests/CMakeLists.txt)")
+
+
+def program_under_test():
+    named = os.environ.get("SALLYPORT_BINARY")
+    if named:
+        assert os.access(named, os.X_OK), f"SALLYPORT_BINARY is {named}, and nothing is there"
+        return pathlib.Path(named)
+    built = ROOT / "build/release/sallyport"
+    if not built.exists():
+        pytest.skip("build/release/sallyport is not built")
+    return built
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """Makes certificates: authority.certificate("example.com"), .expired(...), .self_signed(...)."""
+    with tempfile.TemporaryDirectory(prefix="sallyport-authority-") as folder:
+        os.chmod(folder, 0o755)
+        yield Authority(pathlib.Path(folder) / "ca")
+
+
+@pytest.fixture(scope="session")
+def stranger():
+    """An authority that nobody trusts."""
+    with tempfile.TemporaryDirectory(prefix="sallyport-stranger-") as folder:
+        yield Authority(pathlib.Path(folder) / "ca", "Unknown Authority")
+
+
+def _runner(request, authority, kind, binary):
+    programs = []
+
+    def start(text, *arguments, **options):
+        program = make()
+        program.start(text, *arguments, **options)
+        return program
+
+    def make():
+        program = kind(authority)
+        program.binary = binary
+        programs.append(program)
+        request.node.programs = getattr(request.node, "programs", []) + [program]
+        return program
+
+    start.make = make
+    return start, programs
+
+
+def _finish(programs):
+    problems = []
+    for program in programs:
+        try:
+            program.stop()
+        except AssertionError as problem:
+            problems.append(str(problem))
+        finally:
+            program.kill()
+            program.remove()
+    assert not problems, "\n\n".join(problems)
+
+
+@pytest.fixture
+def sallyport(request, authority):
+    """sallyport(text, **values) starts the program; sallyport.make() gives one not yet started.
+
+    At the end it is sent QUIT and must end well: status 0, no sanitizer report, no process left.
+    """
+    start, programs = _runner(request, authority, Sallyport, program_under_test())
+    yield start
+    _finish(programs)
+
+
+@pytest.fixture
+def nginx(request, authority):
+    """The same for Debian's nginx; a text without http {} is its inside."""
+    start, programs = _runner(request, authority, Nginx, Nginx.binary)
+    yield start
+    _finish(programs)
+
+
+@pytest.fixture
+def make_backend():
+    """make_backend(answer, serve=, tls=, unix=) starts a recording backend (support/backend.py)."""
+    backends = []
+
+    def make(*arguments, **options):
+        backends.append(Backend(*arguments, **options))
+        return backends[-1]
+
+    yield make
+    for backend in backends:
+        backend.stop()
+
+
+@pytest.fixture
+def backend(make_backend):
+    """A backend in the clear that answers every request with 200 and a line of text."""
+    return make_backend()
+
+
+@pytest.fixture
+def tls_backend(make_backend, authority):
+    """A backend over TLS with a sound certificate for backend.test and 127.0.0.1."""
+    return make_backend(tls=authority.certificate("backend.test", "127.0.0.1").server_context())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for program in getattr(item, "programs", []):
+            if isinstance(program, Program):
+                report.sections.append((f"{program.binary.name}, stderr", program.errors[-6000:]))
+                report.sections.append((f"{program.binary.name}, configuration",
+                                        program.read("conf/main.conf")[:6000]))
