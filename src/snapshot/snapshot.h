@@ -21,9 +21,11 @@ class ErrorLog;
 namespace snapshot {
 
 struct LoadOptions {
-  std::string file;    // -c, already made absolute
-  std::string prefix;  // -p, relative names begin here
-  std::string global_directives;  // -g
+  std::string file;                 // -c, already made absolute
+  std::string prefix;               // -p, relative names begin here
+  std::string global_directives;    // -g
+  std::string error_log;            // -e; empty: stderr
+  std::string temporary_directory;  // for bodies that spill; made by the server before loading
 };
 
 /// What concerns the processes, from the main and events contexts.
