@@ -1,0 +1,58 @@
+// NameTable: from a host name to what serves it, in nginx's order: the exact name; the longest wildcard
+// with a leading star ("*.example.com"); the longest with a trailing one ("mail.*"); the first regular
+// expression. Used by SNI (certificates) and by Host (virtual servers), so that both agree.
+//
+// All but the regular expressions are hash look-ups, one per label of the name.
+// Immutable after the configuration is built; shared by threads.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/regex.h"
+
+namespace route {
+
+struct NameMatch {
+  std::size_t value;
+  const base::Regex* regex = nullptr;  // set when a regular expression decided
+};
+
+class NameTable {
+ public:
+  enum class Added { ok, duplicate, invalid };
+
+  /// "example.com", "*.example.com", ".example.com" (both of the former), "mail.*", "" (no name).
+  /// In any letter case. `invalid`: a star elsewhere. `duplicate`: the first one stays.
+  [[nodiscard]] Added add(std::string_view name, std::size_t value);
+  void add(base::Regex regex, std::size_t value);
+
+  /// `host` in lower case, without port. `captures` may be null and is filled by a regex.
+  /// A regex that exceeds its step limit counts as not matching.
+  [[nodiscard]] std::optional<NameMatch> find(std::string_view host, base::Captures* captures) const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  using Map = std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>>;
+  [[nodiscard]] static Added insert(Map& map, std::string key, std::size_t value);
+
+  struct Pattern {
+    base::Regex regex;
+    std::size_t value;
+  };
+  Map exact_;
+  Map leading_;   // ".example.com" for "*.example.com"
+  Map trailing_;  // "mail." for "mail.*"
+  std::vector<Pattern> patterns_;
+};
+
+}  // namespace route
