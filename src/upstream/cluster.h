@@ -1,0 +1,151 @@
+// Cluster: a group of backends as one worker sees it: peers with their weights and failures, the
+// balancer, the pool of idle connections, counters. Made from a ClusterSpec; belongs to its thread.
+//
+//   acquire: names resolved? → pick a peer → an idle connection of it, or connect → TLS handshake
+//
+// One acquire is one attempt at one peer. Whether another one follows is the caller's decision, who
+// knows what was sent already; Attempts remembers what was tried.
+//
+// Host names are resolved when they are first needed and looked up again when their TTL has passed,
+// in the background: requests meanwhile use the addresses that are known. A peer whose address
+// remains keeps its state; one whose address is gone is retired and lives until its last lease
+// ends.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "io/event_loop.h"
+#include "io/resolver.h"
+#include "upstream/attempts.h"
+#include "upstream/balancer.h"
+#include "upstream/cluster_spec.h"
+#include "upstream/connector.h"
+#include "upstream/lease.h"
+#include "upstream/peer.h"
+#include "upstream/pool.h"
+
+namespace upstream {
+
+/// How a request wants its connection. Everything that it refers to lives until acquire has ended.
+struct Target {
+  const TlsTarget* tls = nullptr;  // null: in the clear
+  std::uint64_t locality = 0;  // of the location, for `keepalive N local`
+  std::chrono::milliseconds connect_timeout{60'000};  // for the connect and again for the handshake
+  base::Deadline deadline = base::kNoDeadline;  // for all of it
+  bool fresh_only = false;  // take no idle connection
+};
+
+/// Why there is no connection. The peer's failure is counted already.
+struct Failure {
+  enum class Phase : std::uint8_t { resolving, balancing, connecting, handshaking };
+  Phase phase = Phase::balancing;
+  base::Error error;  // unavailable: no endpoint may be tried ("no live upstreams")
+  std::string peer;  // "127.0.0.1:8080"; the cluster's name when none was chosen
+  std::string sentence;  // what the resolver or TLS has to say in addition; may be empty
+  std::string_view directive;  // which one would mend a failed verification; may be empty
+  bool disabled_peer = false;  // this failure put the peer out of service
+};
+using Acquired = std::expected<Lease, Failure>;
+
+/// "resolving", "connecting to", "SSL handshaking to": nginx's words for "while ... upstream".
+[[nodiscard]] std::string_view name_of(Failure::Phase phase) noexcept;
+
+struct ClusterCounters {
+  std::uint64_t connects = 0;  // connections opened
+  std::uint64_t reuses = 0;  // requests that found an idle one
+  std::uint64_t handshakes = 0;  // TLS handshakes that ended well
+  std::uint64_t failures = 0;  // attempts that failed, time-outs included
+  std::uint64_t timeouts = 0;  // connects and handshakes that took too long
+  std::uint64_t unavailable = 0;  // no endpoint could be tried
+  std::uint64_t closes = 0;  // leases that ended without reuse
+  ClusterCounters& operator+=(const ClusterCounters& other) noexcept;
+};
+
+/// What a worker lends to its clusters; all of it outlives them.
+struct Surroundings {
+  io::EventLoop& loop;
+  io::Resolver& resolver;
+  Connector& connector;
+};
+
+class Cluster {
+ public:
+  Cluster(std::shared_ptr<const ClusterSpec> spec, Surroundings surroundings);
+  ~Cluster();  // CHECKs that no lease is left
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  /// One attempt: at a peer that `attempts` has not tried, or as attempts->repeat_fresh() says.
+  [[nodiscard]] async::Task<Acquired> acquire(Attempts* attempts, Target target);
+
+  /// How many attempts at different peers make sense: peers that are not `down` (nginx's "tries").
+  /// At least 1; grows when names are resolved.
+  [[nodiscard]] std::size_t max_attempts() const noexcept;
+
+  /// Leases that are out.
+  [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
+  [[nodiscard]] std::size_t idle_connections() const noexcept { return pool_.size(); }
+  /// The worker drains: idle connections are closed, and none is kept from now on.
+  void drain() { pool_.close(); }
+
+  [[nodiscard]] const ClusterSpec& spec() const noexcept { return *spec_; }
+  [[nodiscard]] const ClusterCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const PeerGroup& primaries() const noexcept { return primaries_; }
+  [[nodiscard]] const PeerGroup& backups() const noexcept { return backups_; }
+
+ private:
+  friend class Lease;
+  struct Choice {
+    PeerGroup* group = nullptr;
+    Peer* peer = nullptr;
+  };
+  /// A host name of the spec.
+  struct Name {
+    std::size_t endpoint;
+    std::vector<base::Address> addresses;
+    base::TimePoint refresh_at{};
+    bool asked = false;  // the first answer, good or bad, has come
+  };
+
+  [[nodiscard]] async::Task<base::Result<void>> learn_names(base::Deadline deadline);
+  void refresh_names();
+  void take_addresses(Name& name, const io::Resolution& resolution);
+  void rebuild_peers();
+  void add_peer(PeerGroup& group, std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
+                const base::Address& address);
+  void retire(std::vector<std::unique_ptr<Peer>> old);
+
+  [[nodiscard]] Choice choose(Attempts& attempts);
+  [[nodiscard]] Choice find(std::uint32_t peer) noexcept;
+  [[nodiscard]] bool revive();
+  [[nodiscard]] async::Task<Acquired> open(Lease lease, Target target);
+  [[nodiscard]] Failure failed(Lease& lease, Failure::Phase phase, const base::Error& error);
+  [[nodiscard]] Failure no_peer(Failure::Phase phase, const base::Error& error);
+  void ended(Peer& peer) noexcept;
+
+  std::shared_ptr<const ClusterSpec> spec_;
+  Surroundings surroundings_;
+  std::unique_ptr<Balancer> balancer_;
+  PeerGroup primaries_;
+  PeerGroup backups_;
+  std::vector<std::unique_ptr<Peer>> retired_;
+  std::vector<Name> names_;
+  base::TimePoint refresh_at_{};  // the earliest of the names'
+  bool learning_ = false;  // some name has not been asked for yet
+  std::uint32_t next_peer_ = 1;
+  std::size_t in_use_ = 0;
+  Pool pool_;
+  ClusterCounters counters_;
+};
+
+}  // namespace upstream

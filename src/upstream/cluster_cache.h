@@ -1,0 +1,49 @@
+// ClusterCache: clusters that are made while the program runs, for a proxy_pass with variables. One
+// per worker; at most `capacity` clusters are kept, the one used longest ago leaves first. One that
+// is in use lives on with its users.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "upstream/cluster.h"
+
+namespace upstream {
+
+class ClusterCache {
+ public:
+  static constexpr std::size_t kCapacity = 1024;
+
+  explicit ClusterCache(Surroundings surroundings, std::size_t capacity = kCapacity) noexcept
+      : surroundings_(surroundings), capacity_(capacity) {}
+
+  /// The implicit cluster for "host:port" as it came out of an expression, with `default_port`
+  /// where it names none. The error is in nginx's words ("invalid port"). Hold the pointer while
+  /// leases of the cluster are out. All calls for one cache pass the same `keep_alive`.
+  [[nodiscard]] std::expected<std::shared_ptr<Cluster>, std::string_view> find_or_make(
+      std::string_view endpoint, std::uint16_t default_port, const KeepAlive& keep_alive);
+
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+  /// The worker drains.
+  void drain();
+  /// Sums over the clusters, those that have left included.
+  [[nodiscard]] ClusterCounters counters() const;
+
+ private:
+  struct Entry {
+    std::string key;
+    std::shared_ptr<Cluster> cluster;
+  };
+  Surroundings surroundings_;
+  std::size_t capacity_;
+  std::list<Entry> entries_;  // used last, first
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
+  ClusterCounters of_the_gone_;
+  bool draining_ = false;
+};
+
+}  // namespace upstream

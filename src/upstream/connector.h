@@ -1,0 +1,76 @@
+// Connector: how connections to backends come into being. NetworkConnector uses sockets and TLS;
+// tests have one of their own.
+//
+// Nothing is read from a backend before its handshake ends: secure() takes the plain stream whole
+// and gives back only the encrypted one, so bytes that came in the clear have no way out.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "io/event_loop.h"
+#include "io/stream.h"
+
+namespace tls {
+class ClientContext;
+class TlsStream;
+}  // namespace tls
+
+namespace upstream {
+
+/// TLS toward a backend. Connections are kept apart by all three. Views and context are the
+/// caller's; the context outlives the cluster.
+struct TlsTarget {
+  tls::ClientContext* context = nullptr;
+  std::string_view server_name;  // SNI; empty: none is sent
+  std::string_view verify_name;  // what the certificate must name
+};
+
+/// `tls` points into `stream`; null for plain connections.
+struct Transport {
+  std::unique_ptr<io::Stream> stream;
+  const tls::TlsStream* tls = nullptr;
+};
+
+/// A failed handshake. `sentence` says which check failed and what mends it; `directive` names the
+/// directive to look at ("proxy_ssl_trusted_certificate"), empty when none would help.
+struct HandshakeFailure {
+  base::Error error;
+  std::string sentence;
+  std::string_view directive;
+};
+
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  [[nodiscard]] virtual async::Task<base::Result<std::unique_ptr<io::Stream>>> connect(
+      base::Address peer, base::Deadline deadline) = 0;
+
+  /// `session_key` names the endpoint, for sessions to be resumed.
+  [[nodiscard]] virtual async::Task<std::expected<Transport, HandshakeFailure>> secure(
+      std::unique_ptr<io::Stream> plain, TlsTarget target, std::string session_key,
+      base::Deadline deadline) = 0;
+};
+
+class NetworkConnector final : public Connector {
+ public:
+  explicit NetworkConnector(io::EventLoop& loop) noexcept : loop_(loop) {}
+
+  [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect(
+      base::Address peer, base::Deadline deadline) override;
+  [[nodiscard]] async::Task<std::expected<Transport, HandshakeFailure>> secure(
+      std::unique_ptr<io::Stream> plain, TlsTarget target, std::string session_key,
+      base::Deadline deadline) override;
+
+ private:
+  io::EventLoop& loop_;
+};
+
+}  // namespace upstream

@@ -1,0 +1,24 @@
+// `upstream NAME { server ...; keepalive ...; }`: the directives, and the specs that they make.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "config/directive.h"
+#include "config/level.h"
+#include "upstream/cluster_spec.h"
+
+namespace upstream {
+
+/// upstream, server, keepalive, keepalive_requests, keepalive_timeout.
+extern const config::Feature kFeature;
+
+/// All groups of a configuration by their names in lower case, after config::interpret. Reports
+/// groups without servers and names that occur twice.
+using Groups = std::map<std::string, std::shared_ptr<const ClusterSpec>, std::less<>>;
+[[nodiscard]] Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostics,
+                                    const config::BuildFlags& flags);
+
+}  // namespace upstream
