@@ -1,0 +1,68 @@
+#include "http/h1/response_sender.h"
+
+#include "base/check.h"
+#include "http/h1/head_buffer.h"
+#include "http/status.h"
+
+namespace http::h1 {
+
+using Framing = BodyWriter::Framing;
+
+void ResponseSender::choose_framing(const ResponseHead& head) noexcept {
+  if (!request_.keep_alive) keep_alive_ = false;
+  if (request_.method == Method::head || status_has_no_body(head.status)) {
+    return body_.begin(Framing::none, 0);
+  }
+  switch (head.body.kind) {
+    case BodyFraming::Kind::none: return body_.begin(Framing::length, 0);
+    case BodyFraming::Kind::length: return body_.begin(Framing::length, head.body.length);
+    case BodyFraming::Kind::chunked:
+    case BodyFraming::Kind::until_close: break;
+  }
+  if (request_.version != Version::http_1_0) return body_.begin(Framing::chunked, 0);
+  keep_alive_ = false;
+  body_.begin(Framing::until_close, 0);
+}
+
+void ResponseSender::write_head(HeadWriter& writer, const ResponseHead& head) const noexcept {
+  writer.status_line(Version::http_1_1, head.status,
+                     head.reason.empty() ? reason_phrase(head.status) : head.reason);
+  writer.fields(head.fields);
+  if (head.status >= 200) {
+    if (body_.framing() == Framing::length) {
+      writer.field(FieldName::content_length, body_.length_left());
+    }
+    if (body_.framing() == Framing::chunked) writer.field(FieldName::transfer_encoding, "chunked");
+    if (!keep_alive_) {
+      writer.field(FieldName::connection, "close");
+    } else if (request_.version == Version::http_1_0) {
+      writer.field(FieldName::connection, "keep-alive");
+    }
+  }
+  writer.end();
+}
+
+async::Task<base::Result<void>> ResponseSender::send_interim(const ResponseHead& head,
+                                                             base::Deadline deadline) {
+  if (request_.version == Version::http_1_0) co_return base::Result<void>{};
+  CO_TRY(const std::string_view bytes,
+         serialise(out_, [&](HeadWriter& writer) { write_head(writer, head); }));
+  head_bytes_ += bytes.size();
+  co_return co_await body_.send(bytes, {}, End::no, deadline);
+}
+
+async::Task<base::Result<void>> ResponseSender::send_head(const ResponseHead& head,
+                                                          std::string_view first, End end,
+                                                          base::Deadline deadline) {
+  CHECK(!head_sent_);
+  choose_framing(head);
+  CO_TRY(const std::string_view bytes,
+         serialise(out_, [&](HeadWriter& writer) { write_head(writer, head); }));
+  head_sent_ = true;
+  head_bytes_ += bytes.size();
+  const auto sent = co_await body_.send(bytes, first, end, deadline);
+  out_.release();
+  co_return sent;
+}
+
+}  // namespace http::h1

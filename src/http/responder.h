@@ -1,0 +1,50 @@
+// Responder: the way of one response to the client, whatever the protocol. The codec decides about
+// framing; whoever responds only says what is known: `head.body` (none, a length, or chunked for "I
+// don't know yet"), and when it ends.
+//
+//   send_interim*  send_head  send_body*  finish          or   send_head(..., End::yes)
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "http/head.h"
+
+namespace http {
+
+enum class End : bool { no, yes };
+
+class Responder {
+ public:
+  Responder() = default;
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+  virtual ~Responder() = default;
+
+  /// A 1xx response. Not for clients of HTTP/1.0, which never get one: it is left out.
+  [[nodiscard]] virtual async::Task<base::Result<void>> send_interim(const ResponseHead& head,
+                                                                     base::Deadline deadline) = 0;
+  /// The head and, in the same write, the first bytes of the body. `head.fields` has no framing
+  /// fields, except the Content-Length that answers to HEAD and 304 tell about. With End::yes,
+  /// `first` is the whole body.
+  [[nodiscard]] virtual async::Task<base::Result<void>> send_head(const ResponseHead& head,
+                                                                  std::string_view first, End end,
+                                                                  base::Deadline deadline) = 0;
+  /// More of the body. `piece` may be empty with End::yes.
+  [[nodiscard]] virtual async::Task<base::Result<void>> send_body(std::string_view piece, End end,
+                                                                  base::Deadline deadline) = 0;
+  /// Ends the body with trailers (left out where the client can't take them).
+  [[nodiscard]] virtual async::Task<base::Result<void>> finish(const Fields& trailers,
+                                                               base::Deadline deadline) = 0;
+
+  [[nodiscard]] virtual bool head_sent() const noexcept = 0;
+  /// The response was sent whole, as its framing promised.
+  [[nodiscard]] virtual bool ended() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t bytes_sent() const noexcept = 0;       // all
+  [[nodiscard]] virtual std::uint64_t head_bytes_sent() const noexcept = 0;  // heads alone
+};
+
+}  // namespace http
