@@ -37,11 +37,13 @@ struct Connection {
   struct ProxyProtocol {
     base::Address source;
     base::Address destination;
+    std::string tlvs;  // as received, behind the addresses: $proxy_protocol_tlv_*
   };
   std::optional<ProxyProtocol> proxy_protocol;
 };
 
-/// One try at one endpoint: an element of $upstream_addr and its siblings.
+/// One try at one endpoint: an element of $upstream_addr and its siblings. An element without an
+/// endpoint stands where an internal redirect began anew: " : " in those variables.
 struct Attempt {
   std::string_view endpoint;  // "10.0.0.1:80", "unix:/run/app.sock", or the group's name if no
                               // endpoint could be tried
@@ -59,7 +61,7 @@ struct Exchange {
 
   Exchange(const Connection& client, base::Arena& memory) noexcept
       : arena(memory), connection(client), request(memory), response(memory),
-        upstream_response(memory), upstream_trailers(memory), remote(client.peer) {}
+        response_trailers(memory), upstream_response(memory), upstream_trailers(memory), remote(client.peer) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -80,6 +82,7 @@ struct Exchange {
 
   // The response to the client.
   http::ResponseHead response;
+  http::Fields response_trailers;
   std::uint64_t bytes_sent = 0;       // all
   std::uint64_t body_bytes_sent = 0;  // without the head
   bool head_sent = false;

@@ -1,0 +1,109 @@
+// Variables: the names that expressions may use, as tables like those of directives.
+//
+// A name is looked up once, while the configuration is loaded, and becomes a function and what it
+// needs; at run time there are no names. Names of regular expressions' groups become slots. A use may
+// stand before the regular expression that gives it its meaning, so an unknown name gets a slot too,
+// and finish() reports those that nobody declared.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/diagnostics.h"
+#include "script/subject.h"
+
+namespace script {
+
+/// What a getter knows of the name: the part behind a family's prefix, in lower case ("user_agent"
+/// of $http_user_agent), and what the spec's `prepare` made of it.
+struct Suffix {
+  std::string_view text{};
+  std::uint32_t tag = 0;
+};
+
+/// The variable's value, which lives as long as the subject's arena; nothing where it has none: "" in
+/// a value, "-" in a log.
+using Getter = std::optional<std::string_view> (*)(Subject& subject, const Suffix& suffix);
+
+struct VariableSpec {
+  /// family: the name is a prefix, "http_".
+  enum class Kind : std::uint8_t { exact, family };
+
+  std::string_view name;
+  Kind kind = Kind::exact;
+  Getter get = nullptr;
+  std::string_view documentation;  // one line
+  /// For families: something that is better computed once than at each evaluation.
+  std::uint32_t (*prepare)(std::string_view suffix) = nullptr;
+  /// Whether the value is a credential and must not be logged. Null: never.
+  bool (*is_secret)(std::string_view suffix) = nullptr;
+};
+using VariableTable = std::span<const VariableSpec>;
+
+/// A variable of nginx's that is known but not supported yet. A name that ends with '*' is a prefix.
+struct UnsupportedVariable {
+  std::string_view name;
+  std::string_view stage;  // the part of the plan that brings it
+};
+
+/// All tables of this folder, and nginx's remaining variables.
+[[nodiscard]] std::span<const VariableTable> builtin_variables() noexcept;
+[[nodiscard]] std::span<const UnsupportedVariable> unsupported_variables() noexcept;
+
+/// The version of nginx whose language is spoken: $nginx_version.
+inline constexpr std::string_view kNginxVersion = "1.31.5";
+
+/// A resolved name.
+struct Variable {
+  static constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
+  Getter get = nullptr;         // null: a slot
+  std::size_t slot = kNoSlot;
+  std::string suffix;
+  std::uint32_t tag = 0;
+  bool secret = false;
+};
+
+class Variables {
+ public:
+  explicit Variables(std::span<const VariableTable> tables = builtin_variables(),
+                     std::span<const UnsupportedVariable> unsupported = unsupported_variables());
+
+  /// What `name` (in any letter case) stands for. Nothing, and reported, when it is not supported yet.
+  [[nodiscard]] std::optional<Variable> use(std::string_view name, config::Position at,
+                                            config::Diagnostics& diagnostics);
+
+  /// The slot of a regular expression's group. Nothing, and reported, when a table has that name.
+  [[nodiscard]] std::optional<std::size_t> declare(std::string_view name, config::Position at,
+                                                   config::Diagnostics& diagnostics);
+
+  /// Reports every use of a name that nobody declared: `unknown "x" variable`.
+  void finish(config::Diagnostics& diagnostics) const;
+
+  /// How many slots an exchange needs.
+  [[nodiscard]] std::size_t slot_count() const noexcept { return slots_.size(); }
+
+ private:
+  struct Slot {
+    std::size_t index = 0;
+    bool declared = false;
+    std::vector<config::Position> uses;  // until it is declared
+  };
+  [[nodiscard]] const VariableSpec* find(std::string_view name) const noexcept;
+  [[nodiscard]] const UnsupportedVariable* find_unsupported(std::string_view name) const noexcept;
+  Slot& slot(std::string_view name);
+  [[nodiscard]] std::string hint_for(std::string_view name) const;
+
+  std::span<const VariableTable> tables_;
+  std::span<const UnsupportedVariable> unsupported_;
+  std::map<std::string_view, const VariableSpec*> exact_;
+  std::vector<const VariableSpec*> families_;
+  std::map<std::string, Slot, std::less<>> slots_;
+};
+
+}  // namespace script
