@@ -89,7 +89,6 @@ class Diagnostics {
     std::string hint;
   };
   void add(Severity severity, Position at, std::string message, std::string hint);
-  [[nodiscard]] std::string_view line_at(Position at) const;
 
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Entry> entries_;

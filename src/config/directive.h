@@ -39,6 +39,7 @@ struct Binding {
   Diagnostics& diagnostics;
   FileSource& files;
   const BuildFlags& flags;
+  std::string suspicion{};  // of the interpreter's, added to the hint of every error
 
   /// Arguments, from 0. The arity was checked: what the spec demands is there.
   [[nodiscard]] const std::string& argument(std::size_t i) const { return word(i).text; }
@@ -58,6 +59,9 @@ struct Binding {
   /// The file that argument `i` names; a failure is reported and gives nothing.
   [[nodiscard]] std::optional<base::Fd> open(std::size_t i, Purpose purpose) const;
   [[nodiscard]] std::optional<std::string> read(std::size_t i, Purpose purpose) const;
+
+  /// Says why the file that argument `i` names can't be used.
+  void report_failure(std::size_t i, Purpose purpose, const base::Error& failure) const;
 
   /// This level's own options.
   template <class T>

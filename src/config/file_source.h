@@ -23,10 +23,19 @@ enum class Purpose : std::uint8_t {
   trusted_certificates,  // authorities, CRLs
   list,                  // other data that is read at load: passwords, parameters, lists
   log_append,            // created if missing; opened for appending, without blocking
+  place,                 // only named here, never opened: root, pid, a socket
 };
 
 /// "configuration file", "private key", ...: for messages.
 [[nodiscard]] std::string_view name_of(Purpose purpose) noexcept;
+
+/// The directories that relative paths begin from, as in nginx: logs and places from the prefix,
+/// all else from the main configuration file's directory.
+struct Prefixes {
+  std::string prefix;
+  std::string config;
+  [[nodiscard]] std::string full_name(std::string_view path, Purpose purpose) const;
+};
 
 class FileSource {
  public:
@@ -51,6 +60,15 @@ class FileSource {
 /// nginx's words for a file that could not be opened or was refused:
 /// `open() "/etc/x" failed (2: No such file or directory)`.
 [[nodiscard]] std::string describe_failure(std::string_view full_name, const base::Error& error);
+/// What to do about it; empty if there is no advice.
+[[nodiscard]] std::string advice_for(std::string_view full_name, const base::Error& error);
+
+// Contexts of the errors for files that exist and are refused.
+inline constexpr std::string_view kNotRegular = "is not a regular file";
+inline constexpr std::string_view kOpenToEveryone = "can be read or written by everyone";
+inline constexpr std::string_view kOpenToGroup = "can be read or written by its group";
+inline constexpr std::string_view kTooLarge = "is too large";
+inline constexpr std::string_view kWithheld = "was not handed to this process";
 
 /// Everything from the beginning of a regular file, wherever its offset stands.
 [[nodiscard]] base::Result<std::string> read_all(const base::Fd& fd, std::size_t limit);

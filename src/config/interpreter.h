@@ -34,7 +34,8 @@ class Vocabulary {
   Vocabulary(std::span<const Feature> features, UnsupportedTable unsupported);
 
   [[nodiscard]] std::span<const DirectiveSpec* const> find(std::string_view name) const noexcept;
-  [[nodiscard]] const DirectiveSpec* find(std::string_view name, Context context) const noexcept;
+  [[nodiscard]] const DirectiveSpec* find(std::string_view name,
+                                          ContextSet contexts) const noexcept;
   [[nodiscard]] const UnsupportedSpec* find_unsupported(std::string_view name,
                                                         Context context) const noexcept;
   /// Where the name may stand, supported or not; empty for an unknown name.
@@ -42,7 +43,7 @@ class Vocabulary {
   /// The known name that was probably meant: first among those allowed in `context`, then any.
   [[nodiscard]] std::string_view nearest(std::string_view name, Context context) const;
 
-  /// Every spec, sorted by name and then by context: the user's reference.
+  /// Every spec, sorted by name and context: the user's reference.
   [[nodiscard]] std::vector<const DirectiveSpec*> reference() const;
   [[nodiscard]] std::span<const Feature> features() const noexcept { return features_; }
 
