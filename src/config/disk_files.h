@@ -19,7 +19,7 @@ namespace config {
 struct KeyPolicy {
   enum class IfExposed : std::uint8_t { refuse, warn };  // warn: under `compat nginx`
   IfExposed if_exposed = IfExposed::refuse;
-  std::optional<gid_t> group;  // key_group
+  std::optional<gid_t> group{};  // key_group
 };
 
 class DiskFiles final : public FileSource {
