@@ -60,8 +60,14 @@ struct Exchange {
   static constexpr std::size_t kMaxAttempts = 16;
 
   Exchange(const Connection& client, base::Arena& memory) noexcept
-      : arena(memory), connection(client), request(memory), response(memory),
-        response_trailers(memory), upstream_response(memory), upstream_trailers(memory), remote(client.peer) {}
+      : arena(memory),
+        connection(client),
+        request(memory),
+        remote(client.peer),
+        response(memory),
+        response_trailers(memory),
+        upstream_response(memory),
+        upstream_trailers(memory) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 

@@ -27,11 +27,12 @@ NameTable::Added NameTable::add(std::string_view name, std::size_t value) {
   return insert(exact_, lower, value);
 }
 
-void NameTable::add(base::Regex regex, std::size_t value) {
-  patterns_.push_back({std::move(regex), value});
+void NameTable::add(script::Pattern pattern, std::size_t value) {
+  patterns_.push_back({std::move(pattern), value});
 }
 
-std::optional<NameMatch> NameTable::find(std::string_view host, base::Captures* captures) const {
+std::optional<NameMatch> NameTable::find(std::string_view host, base::Captures& captures,
+                                         script::Slots slots) const {
   if (const auto found = exact_.find(host); found != exact_.end()) return NameMatch{found->second};
   if (!leading_.empty()) {
     for (auto dot = host.find('.', 1); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
@@ -47,9 +48,9 @@ std::optional<NameMatch> NameTable::find(std::string_view host, base::Captures* 
       if (found != trailing_.end()) return NameMatch{found->second};
     }
   }
-  for (const Pattern& pattern : patterns_) {
-    if (pattern.regex.match(host, captures).value_or(false)) {
-      return NameMatch{pattern.value, &pattern.regex};
+  for (const Entry& entry : patterns_) {
+    if (entry.pattern.match(host, captures, slots).value_or(false)) {
+      return NameMatch{entry.value, &entry.pattern};
     }
   }
   return std::nullopt;

@@ -13,13 +13,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/regex.h"
+#include "script/pattern.h"
 
 namespace route {
 
 struct NameMatch {
   std::size_t value;
-  const base::Regex* regex = nullptr;  // set when a regular expression decided
+  const script::Pattern* pattern = nullptr;  // set when a regular expression decided
 };
 
 class NameTable {
@@ -29,11 +29,12 @@ class NameTable {
   /// "example.com", "*.example.com", ".example.com" (both of the former), "mail.*", "" (no name).
   /// In any letter case. `invalid`: a star elsewhere. `duplicate`: the first one stays.
   [[nodiscard]] Added add(std::string_view name, std::size_t value);
-  void add(base::Regex regex, std::size_t value);
+  void add(script::Pattern pattern, std::size_t value);
 
-  /// `host` in lower case, without port. `captures` may be null and is filled by a regex.
-  /// A regex that exceeds its step limit counts as not matching.
-  [[nodiscard]] std::optional<NameMatch> find(std::string_view host, base::Captures* captures) const;
+  /// `host` in lower case, without port. `captures` and `slots` are filled by a regular expression;
+  /// one that exceeds its step limit counts as not matching.
+  [[nodiscard]] std::optional<NameMatch> find(std::string_view host, base::Captures& captures,
+                                              script::Slots slots) const;
 
  private:
   struct Hash {
@@ -45,14 +46,14 @@ class NameTable {
   using Map = std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>>;
   [[nodiscard]] static Added insert(Map& map, std::string key, std::size_t value);
 
-  struct Pattern {
-    base::Regex regex;
+  struct Entry {
+    script::Pattern pattern;
     std::size_t value;
   };
   Map exact_;
   Map leading_;   // ".example.com" for "*.example.com"
   Map trailing_;  // "mail." for "mail.*"
-  std::vector<Pattern> patterns_;
+  std::vector<Entry> patterns_;
 };
 
 }  // namespace route

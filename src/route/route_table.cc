@@ -31,6 +31,7 @@ bool RouteTable::add(std::unique_ptr<Location> location) {
 struct RouteTable::Search {
   std::string_view path;
   base::Captures& captures;
+  script::Slots slots;
   Match match;
 };
 
@@ -59,20 +60,18 @@ base::Result<bool> RouteTable::search(Search& state) const {
   if (final_prefix) return false;
   for (const std::size_t index : patterns_) {
     const Location& location = *locations_[index];
-    base::Captures captures;
-    TRY(const bool matched, location.regex->match(state.path, &captures));
+    TRY(const bool matched, location.pattern->match(state.path, state.captures, state.slots));
     if (!matched) continue;
     state.match = {&location, false};
-    state.captures = captures;
     if (location.nested) TRY_VOID(location.nested->search(state));
     return true;
   }
   return false;
 }
 
-base::Result<RouteTable::Match> RouteTable::match(std::string_view path,
-                                                  base::Captures& captures) const {
-  Search state{path, captures, {}};
+base::Result<RouteTable::Match> RouteTable::match(std::string_view path, base::Captures& captures,
+                                                  script::Slots slots) const {
+  Search state{path, captures, slots, {}};
   TRY_VOID(search(state));
   return state.match;
 }

@@ -18,10 +18,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/regex.h"
 #include "base/result.h"
 #include "config/level.h"
 #include "route/prefix_tree.h"
+#include "script/pattern.h"
 
 namespace route {
 
@@ -31,8 +31,7 @@ struct Location {
   enum class Kind : std::uint8_t { exact, prefix, prefix_final, regex, named };
   Kind kind = Kind::prefix;
   std::string name;                  // the path or the pattern, as written
-  std::optional<base::Regex> regex;  // Kind::regex
-  std::vector<std::size_t> capture_slots;  // slot of each of the regex's named groups, in their order
+  std::optional<script::Pattern> pattern;  // Kind::regex
   const config::Level* level = nullptr;    // its options; lives as long as the snapshot
   std::unique_ptr<RouteTable> nested;      // null if there are none
   /// A request for the name without its last slash is redirected to the name (proxy_pass and the
@@ -54,9 +53,10 @@ class RouteTable {
     const Location* location = nullptr;  // null: nothing matches (nginx: the server's own level)
     bool redirect_to_slash = false;      // answer 301 to path + "/"
   };
-  /// `captures` is filled when a regular expression decided. Error exhausted: a regular expression
-  /// took too many steps.
-  [[nodiscard]] base::Result<Match> match(std::string_view path, base::Captures& captures) const;
+  /// `captures` and `slots` are filled when a regular expression decided. Error exhausted: a regular
+  /// expression took too many steps.
+  [[nodiscard]] base::Result<Match> match(std::string_view path, base::Captures& captures,
+                                          script::Slots slots) const;
   [[nodiscard]] const Location* find_named(std::string_view name) const noexcept;
 
   [[nodiscard]] const std::vector<std::unique_ptr<Location>>& locations() const noexcept {

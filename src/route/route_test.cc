@@ -8,11 +8,17 @@ namespace {
 
 using Kind = Location::Kind;
 
+script::Pattern pattern(std::string_view text) {
+  script::Variables variables;
+  config::Diagnostics diagnostics;
+  return *script::Pattern::compile(text, base::Regex::Case::sensitive, {}, variables, diagnostics);
+}
+
 std::unique_ptr<Location> location(Kind kind, std::string name) {
   auto made = std::make_unique<Location>();
   made->kind = kind;
   if (kind == Kind::regex) {
-    made->regex = *base::Regex::compile(name, base::Regex::Case::sensitive);
+    made->pattern = pattern(name);
   }
   made->name = std::move(name);
   return made;
@@ -20,7 +26,7 @@ std::unique_ptr<Location> location(Kind kind, std::string name) {
 
 std::string matched(const RouteTable& table, std::string_view path) {
   base::Captures captures;
-  const auto match = table.match(path, captures);
+  const auto match = table.match(path, captures, {});
   if (!match || match->location == nullptr) return "-";
   return match->location->name + (match->redirect_to_slash ? " (redirect)" : "");
 }
@@ -34,7 +40,7 @@ TEST(RouteTable, FollowsTheExampleOfNginxsDocumentation) {
   EXPECT_TRUE(table.add(location(Kind::regex, "\\.(gif|jpg|jpeg)$")));
   EXPECT_FALSE(table.add(location(Kind::prefix, "/images/")));
   base::Captures captures;
-  EXPECT_EQ(table.match("/", captures)->location->kind, Kind::exact);
+  EXPECT_EQ(table.match("/", captures, {})->location->kind, Kind::exact);
   EXPECT_EQ(matched(table, "/index.html"), "/");
   EXPECT_EQ(matched(table, "/documents/document.html"), "/documents/");
   EXPECT_EQ(matched(table, "/images/1.gif"), "/images/");
@@ -96,9 +102,10 @@ TEST(NameTable, PrefersExactThenLongestWildcardsThenPatterns) {
   EXPECT_EQ(names.add(".dotted.org", 5), Added::ok);
   EXPECT_EQ(names.add("a*b.com", 6), Added::invalid);
   EXPECT_EQ(names.add("example.com", 7), Added::duplicate);
-  names.add(*base::Regex::compile("^www\\d+\\.", base::Regex::Case::insensitive), 8);
+  names.add(pattern("^www\\d+\\."), 8);
   const auto find = [&](std::string_view host) {
-    const auto found = names.find(host, nullptr);
+    base::Captures captures;
+    const auto found = names.find(host, captures, {});
     return found ? static_cast<int>(found->value) : -1;
   };
   EXPECT_EQ(find("example.com"), 1);

@@ -1,0 +1,134 @@
+// The directives of ClientOptions.
+#include <array>
+
+#include "config/setters.h"
+#include "proxy/client_options.h"
+
+namespace proxy {
+namespace {
+
+using config::Arity;
+using config::Binding;
+using config::kHttpServer;
+using config::kHttpServerLocation;
+using config::takes;
+using O = ClientOptions;
+
+void set_large_buffers(Binding& binding) {
+  const auto count = config::read_number(binding, 0, 1, 1024);
+  const auto size = config::read_size(binding, 1);
+  if (!count || !size) return;
+  if (*size == 0 || *size > 1024 * 1024) {
+    return binding.invalid(1, "a buffer has between 1 byte and 1 MB");
+  }
+  binding.options<O>().large_buffer_count.set(*count, binding.where());
+  binding.options<O>().large_buffer_size.set(*size, binding.where());
+}
+
+void set_keepalive_timeout(Binding& binding) {
+  const auto timeout = config::read_duration(binding, 0);
+  if (!timeout) return;
+  binding.options<O>().keepalive_timeout.set(*timeout, binding.where());
+  if (binding.count() < 2) return;
+  const auto header = config::read_duration(binding, 1);
+  if (header) binding.options<O>().keepalive_header.set(*header, binding.where());
+}
+
+void set_server_tokens(Binding& binding) {
+  constexpr std::array<config::Choice<bool>, 3> kChoices{
+      {{"on", true}, {"off", false}, {"build", true}}};
+  if (const auto value = config::read_choice<bool>(binding, 0, kChoices)) {
+    binding.options<O>().server_tokens.set(*value, binding.where());
+  }
+}
+
+void add_trusted_proxies(Binding& binding) {
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    const auto network = base::Network::parse(binding.argument(i));
+    if (!network) {
+      binding.invalid(i, "an address, a block such as 10.0.0.0/8, or \"unix:\"");
+      continue;
+    }
+    binding.options<O>().trusted_proxies.append(*network, binding.where());
+  }
+}
+
+// The table from file endings to types is used once files are served; it is checked already.
+void check_types(Binding& binding) {
+  for (const config::Directive& type : binding.directive.block) {
+    if (type.has_block || type.arguments.empty()) {
+      binding.error("invalid line in \"types\": \"" + type.name.text + "\"",
+                    "each line is: TYPE ENDING...;");
+    }
+  }
+}
+
+constexpr config::Choice<http::EncodedSlash> kEncodedSlash[] = {
+    {"keep", http::EncodedSlash::keep},
+    {"refuse", http::EncodedSlash::refuse},
+    {"decode", http::EncodedSlash::decode}};
+
+constexpr config::DirectiveSpec kDirectives[] = {
+    {.name = "client_header_buffer_size", .contexts = kHttpServer, .syntax = "SIZE",
+     .default_text = "1k",
+     .documentation = "Size of the buffer that a request's head begins in.",
+     .set = config::set_size<&O::header_buffer_size>},
+    {.name = "large_client_header_buffers", .contexts = kHttpServer, .arguments = takes(2),
+     .syntax = "NUMBER SIZE", .default_text = "4 8k",
+     .documentation = "Longest request line or header line (SIZE), and largest head (NUMBER x SIZE).",
+     .set = set_large_buffers},
+    {.name = "max_headers", .contexts = kHttpServer, .syntax = "NUMBER", .default_text = "100",
+     .documentation = "Most header fields that a request may have.",
+     .set = config::set_number<&O::max_headers, 1, 100'000>},
+    {.name = "client_header_timeout", .contexts = kHttpServer, .syntax = "TIME",
+     .default_text = "60s",
+     .documentation = "Time for a TLS handshake, and for a whole request head to arrive.",
+     .set = config::set_duration<&O::header_timeout>},
+    {.name = "client_max_body_size", .contexts = kHttpServerLocation, .syntax = "SIZE",
+     .default_text = "1m", .documentation = "Largest request body; 0 for no limit. Beyond it: 413.",
+     .set = config::set_size<&O::max_body_size>},
+    {.name = "client_body_timeout", .contexts = kHttpServerLocation, .syntax = "TIME",
+     .default_text = "60s",
+     .documentation = "Longest pause between two pieces of a request's body.",
+     .set = config::set_duration<&O::body_timeout>},
+    {.name = "send_timeout", .contexts = kHttpServerLocation, .syntax = "TIME",
+     .default_text = "60s",
+     .documentation = "Longest time that a client may take nothing of a response.",
+     .set = config::set_duration<&O::send_timeout>},
+    {.name = "keepalive_timeout", .contexts = kHttpServerLocation, .arguments = takes(1, 2),
+     .syntax = "TIME [HEADER_TIME]", .default_text = "75s",
+     .documentation = "How long an idle connection stays open; 0 closes after each response.",
+     .set = set_keepalive_timeout},
+    {.name = "keepalive_requests", .contexts = kHttpServerLocation, .syntax = "NUMBER",
+     .default_text = "1000", .documentation = "Requests that one connection may serve.",
+     .set = config::set_number<&O::keepalive_requests>},
+    {.name = "server_tokens", .contexts = kHttpServerLocation, .syntax = "on | off | build",
+     .default_text = "off",
+     .documentation = "Whether the version stands in the Server header and on error pages.",
+     .set = set_server_tokens},
+    {.name = "tcp_nodelay", .contexts = kHttpServerLocation, .syntax = "on | off",
+     .default_text = "on", .documentation = "TCP_NODELAY on the clients' connections.",
+     .set = config::set_flag<&O::tcp_nodelay>},
+    {.name = "default_type", .contexts = kHttpServerLocation, .syntax = "MIME_TYPE",
+     .default_text = "text/plain", .documentation = "Content-Type of what has none of its own.",
+     .set = config::set_text<&O::default_type>},
+    {.name = "types", .contexts = kHttpServerLocation, .arguments = takes(0),
+     .block = config::kRawBlock, .syntax = "{ TYPE ENDING...; }",
+     .documentation = "Content-Type by the ending of a file's name.", .set = check_types},
+    {.name = "encoded_slash", .contexts = kHttpServerLocation, .syntax = "keep | refuse | decode",
+     .default_text = "keep",
+     .documentation = "What %2F in a path means: itself, a 400, or a slash (nginx's way).",
+     .set = config::set_enum<&O::encoded_slash, kEncodedSlash>},
+    {.name = "trusted_proxies", .contexts = kHttpServerLocation,
+     .arguments = config::takes_at_least(1), .repeat = config::Repeat::repeatable,
+     .syntax = "ADDRESS | CIDR | unix: ...",
+     .documentation = "Peers whose X-Forwarded-*, Forwarded and X-Real-IP headers are believed.",
+     .set = add_trusted_proxies},
+};
+
+}  // namespace
+
+const config::Feature kClientFeature{"client", kDirectives,
+                                     config::inherit_options<ClientOptions>};
+
+}  // namespace proxy

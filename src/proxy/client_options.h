@@ -1,0 +1,52 @@
+// ClientOptions: limits and manners toward clients, by nginx's directives of its http core.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/address.h"
+#include "config/directive.h"
+#include "http/path.h"
+
+namespace proxy {
+
+struct ClientOptions {
+  using Milliseconds = std::chrono::milliseconds;
+
+  // The request's head: the bytes of one line, the number of such buffers, the number of fields.
+  config::Setting<std::uint64_t> header_buffer_size{1024};
+  config::Setting<std::uint64_t> large_buffer_count{4};
+  config::Setting<std::uint64_t> large_buffer_size{8 * 1024};
+  config::Setting<std::uint64_t> max_headers{100};  // compat nginx: 1000
+  config::Setting<Milliseconds> header_timeout{Milliseconds(60'000)};
+
+  config::Setting<std::uint64_t> max_body_size{1024 * 1024};  // 0: no limit
+  config::Setting<Milliseconds> body_timeout{Milliseconds(60'000)};  // between two reads
+  config::Setting<Milliseconds> send_timeout{Milliseconds(60'000)};  // between two writes
+
+  config::Setting<Milliseconds> keepalive_timeout{Milliseconds(75'000)};  // 0: no keep-alive
+  config::Setting<Milliseconds> keepalive_header{Milliseconds(0)};  // Keep-Alive: timeout=N
+  config::Setting<std::uint64_t> keepalive_requests{1000};
+
+  config::Setting<bool> server_tokens{false};  // compat nginx: on
+  config::Setting<bool> tcp_nodelay{true};
+  config::Setting<std::string> default_type{std::string("text/plain")};
+  config::Setting<http::EncodedSlash> encoded_slash{http::EncodedSlash::keep};
+  config::Setting<std::vector<base::Network>> trusted_proxies;
+
+  auto settings(this auto& self) {
+    return std::tie(self.header_buffer_size, self.large_buffer_count, self.large_buffer_size,
+                    self.max_headers, self.header_timeout, self.max_body_size, self.body_timeout,
+                    self.send_timeout, self.keepalive_timeout, self.keepalive_header,
+                    self.keepalive_requests, self.server_tokens, self.tcp_nodelay,
+                    self.default_type, self.encoded_slash, self.trusted_proxies);
+  }
+};
+
+extern const config::Feature kClientFeature;
+
+}  // namespace proxy

@@ -1,0 +1,139 @@
+// The directives of ForwardOptions and PassOptions.
+#include <array>
+
+#include "base/text.h"
+#include "config/setters.h"
+#include "proxy/forward_options.h"
+
+namespace proxy {
+namespace {
+
+using config::Binding;
+using config::kHttpServerLocation;
+using config::Repeat;
+using config::takes;
+using O = ForwardOptions;
+
+void set_pass(Binding& binding) {
+  auto& pass = binding.options<PassOptions>();
+  pass.target = binding.word(0);
+  pass.is_set = true;
+}
+
+void add_header_setting(Binding& binding) {
+  binding.options<O>().set_headers.append(HeaderSetting{binding.argument(0), binding.word(1)},
+                                          binding.where());
+}
+
+void add_redirect(Binding& binding) {
+  auto& redirects = binding.options<O>().redirects;
+  RedirectRule rule;
+  if (binding.count() == 1) {
+    constexpr std::array<config::Choice<RedirectRule::Kind>, 2> kWords{
+        {{"off", RedirectRule::Kind::off}, {"default", RedirectRule::Kind::use_default}}};
+    const auto kind = config::read_choice<RedirectRule::Kind>(binding, 0, kWords);
+    if (!kind) return;
+    rule.kind = *kind;
+    return redirects.append(rule, binding.where());
+  }
+  rule.kind = RedirectRule::Kind::replace;
+  rule.from = binding.word(0);
+  rule.to = binding.word(1);
+  if (rule.from.text.starts_with('~')) {
+    rule.kind = RedirectRule::Kind::regex;
+    rule.ignore_case = rule.from.text.starts_with("~*");
+    rule.from.text.erase(0, rule.ignore_case ? 2 : 1);
+  }
+  redirects.append(rule, binding.where());
+}
+
+void set_trusted(Binding& binding) {
+  const auto text = binding.read(0, config::Purpose::trusted_certificates);
+  if (!text) return;
+  auto parsed = tls::TrustedCertificates::parse(*text);
+  if (!parsed) return binding.error_at(0, parsed.error());
+  binding.options<O>().ssl_trusted.set(*std::move(parsed), binding.where());
+}
+
+void set_http_version(Binding& binding) {
+  constexpr std::array<config::Choice<http::Version>, 2> kVersions{
+      {{"1.0", http::Version::http_1_0}, {"1.1", http::Version::http_1_1}}};
+  if (binding.argument(0) == "2" || binding.argument(0) == "2.0") {
+    return binding.error_at(0, "HTTP/2 to backends is not supported yet",
+                            "use \"1.1\"; every backend that speaks HTTP/2 speaks it, too");
+  }
+  if (const auto version = config::read_choice<http::Version>(binding, 0, kVersions)) {
+    binding.options<O>().http_version.set(*version, binding.where());
+  }
+}
+
+constexpr auto kPassContexts = config::ContextSet(config::Context::location);
+
+constexpr config::DirectiveSpec kDirectives[] = {
+    {.name = "proxy_pass", .contexts = kPassContexts, .syntax = "URL",
+     .documentation = "Where the location's requests go: http:// or https://, a name, an address, "
+                      "a group or unix:/path:, perhaps with a URI.",
+     .set = set_pass},
+    {.name = "proxy_set_header", .contexts = kHttpServerLocation, .arguments = takes(2),
+     .repeat = Repeat::repeatable, .syntax = "NAME VALUE",
+     .default_text = "Host $proxy_host",
+     .documentation = "A header of the request to the backend; an empty VALUE removes it.",
+     .set = add_header_setting},
+    {.name = "proxy_hide_header", .contexts = kHttpServerLocation, .repeat = Repeat::repeatable,
+     .syntax = "NAME", .documentation = "A header of the backend's that clients don't get.",
+     .set = config::append_texts<&O::hide_headers>},
+    {.name = "proxy_pass_header", .contexts = kHttpServerLocation, .repeat = Repeat::repeatable,
+     .syntax = "NAME",
+     .documentation = "Lets clients have a header that is hidden by default: Date, Server, "
+                      "X-Accel-*, X-Pad.",
+     .set = config::append_texts<&O::pass_headers>},
+    {.name = "proxy_redirect", .contexts = kHttpServerLocation, .arguments = takes(1, 2),
+     .repeat = Repeat::repeatable, .syntax = "off | default | FROM TO", .default_text = "default",
+     .documentation = "Rewrites Location and Refresh of the backend's answers.",
+     .set = add_redirect},
+    {.name = "proxy_buffering", .contexts = kHttpServerLocation, .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether pieces of a response are gathered before they are sent on.",
+     .set = config::set_flag<&O::buffering>},
+    {.name = "proxy_request_buffering", .contexts = kHttpServerLocation, .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether a request's body is received whole before a backend is asked.",
+     .set = config::set_flag<&O::request_buffering>},
+    {.name = "proxy_connect_timeout", .contexts = kHttpServerLocation, .syntax = "TIME",
+     .default_text = "60s", .documentation = "Time to connect to a backend, and for its handshake.",
+     .set = config::set_duration<&O::connect_timeout>},
+    {.name = "proxy_read_timeout", .contexts = kHttpServerLocation, .syntax = "TIME",
+     .default_text = "60s", .documentation = "Longest silence of a backend that owes an answer.",
+     .set = config::set_duration<&O::read_timeout>},
+    {.name = "proxy_send_timeout", .contexts = kHttpServerLocation, .syntax = "TIME",
+     .default_text = "60s", .documentation = "Longest time that a backend may take nothing.",
+     .set = config::set_duration<&O::send_timeout>},
+    {.name = "proxy_http_version", .contexts = kHttpServerLocation, .syntax = "1.0 | 1.1",
+     .default_text = "1.1", .documentation = "The protocol toward backends.",
+     .set = set_http_version},
+    {.name = "proxy_ssl_verify", .contexts = kHttpServerLocation, .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether a backend's certificate must be trusted and bear its name.",
+     .set = config::set_flag<&O::ssl_verify>},
+    {.name = "proxy_ssl_verify_depth", .contexts = kHttpServerLocation, .syntax = "NUMBER",
+     .default_text = "1",
+     .documentation = "Intermediate certificates allowed between a backend's and a trusted one.",
+     .set = config::set_number<&O::ssl_verify_depth, 0, 100>},
+    {.name = "proxy_ssl_trusted_certificate", .contexts = kHttpServerLocation, .syntax = "FILE",
+     .documentation = "Authorities that sign backends' certificates; without it, the system's.",
+     .set = set_trusted},
+    {.name = "proxy_ssl_name", .contexts = kHttpServerLocation, .syntax = "NAME",
+     .default_text = "$proxy_host",
+     .documentation = "The name that a backend's certificate must bear, and that SNI asks for.",
+     .set = config::set_word<&O::ssl_name>},
+    {.name = "proxy_ssl_server_name", .contexts = kHttpServerLocation, .syntax = "on | off",
+     .default_text = "on", .documentation = "Whether backends are told the name by SNI.",
+     .set = config::set_flag<&O::ssl_server_name>},
+};
+
+}  // namespace
+
+const config::Feature kForwardFeature{"forward", kDirectives,
+                                      config::inherit_options<ForwardOptions>};
+
+}  // namespace proxy

@@ -1,0 +1,68 @@
+// ForwardOptions: what the proxy_* directives of one level say, as written. ForwardPlan (plan.h) is
+// what is made of them.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "config/directive.h"
+#include "http/method.h"
+#include "tls/certificate.h"
+
+namespace proxy {
+
+struct HeaderSetting {
+  std::string name;
+  config::Word value;
+};
+
+struct RedirectRule {
+  enum class Kind : std::uint8_t { off, use_default, replace, regex };
+  Kind kind = Kind::use_default;
+  config::Word from;  // Kind::replace; the pattern without its mark for Kind::regex
+  config::Word to;
+  bool ignore_case = false;
+};
+
+struct ForwardOptions {
+  using Milliseconds = std::chrono::milliseconds;
+
+  config::Setting<bool> buffering{true};
+  config::Setting<bool> request_buffering{true};
+  config::Setting<Milliseconds> connect_timeout{Milliseconds(60'000)};
+  config::Setting<Milliseconds> read_timeout{Milliseconds(60'000)};
+  config::Setting<Milliseconds> send_timeout{Milliseconds(60'000)};
+  config::Setting<http::Version> http_version{http::Version::http_1_1};
+  config::Setting<std::vector<HeaderSetting>> set_headers;
+  config::Setting<std::vector<std::string>> hide_headers;
+  config::Setting<std::vector<std::string>> pass_headers;
+  config::Setting<std::vector<RedirectRule>> redirects;
+  config::Setting<config::Word> ssl_name;
+  config::Setting<bool> ssl_server_name{true};  // compat nginx: off
+  config::Setting<bool> ssl_verify{true};       // compat nginx: off
+  config::Setting<std::uint64_t> ssl_verify_depth{1};
+  config::Setting<std::shared_ptr<const tls::TrustedCertificates>> ssl_trusted;
+
+  auto settings(this auto& self) {
+    return std::tie(self.buffering, self.request_buffering, self.connect_timeout,
+                    self.read_timeout, self.send_timeout, self.http_version, self.set_headers,
+                    self.hide_headers, self.pass_headers, self.redirects, self.ssl_name,
+                    self.ssl_server_name, self.ssl_verify, self.ssl_verify_depth,
+                    self.ssl_trusted);
+  }
+};
+
+/// `proxy_pass`: a location's own, never inherited.
+struct PassOptions {
+  config::Word target;
+  bool is_set = false;
+};
+
+extern const config::Feature kForwardFeature;
+
+}  // namespace proxy
