@@ -112,7 +112,8 @@ enum class FieldName : std::uint8_t {
 inline constexpr std::size_t kFieldNameCount = 1 SALLYPORT_FIELD_NAMES(SALLYPORT_FIELD_NAME);
 #undef SALLYPORT_FIELD_NAME
 
-/// The number of a name in any letter case, `other` if it is not in the list. One hash, one compare.
+/// The number of a name in any letter case, `other` if it is not in the list. One hash, one
+/// compare.
 [[nodiscard]] FieldName intern(std::string_view name) noexcept;
 /// The same after '_' and '.' are read as '-': the name that CGI, WSGI and their kind would see.
 [[nodiscard]] FieldName intern_folded(std::string_view name) noexcept;

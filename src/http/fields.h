@@ -1,8 +1,8 @@
 // Fields: the header (or trailer) section of one message, in order of arrival, in an arena.
 //
 // An array and a bit set: messages have some twenty fields, so a scan over small integers beats a
-// hash table, and most look-ups of absent fields end at the bit set. Names and values are views into
-// the connection's buffer or the arena; whoever adds a field answers for its lifetime.
+// hash table, and most look-ups of absent fields end at the bit set. Names and values are views
+// into the connection's buffer or the arena; whoever adds a field answers for its lifetime.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// RequestHead and ResponseHead: the one form of a message's head that every codec (h1, h2, h3) makes
-// and everything above reads. Plain data: views into the connection's buffer or the arena.
+// RequestHead and ResponseHead: the one form of a message's head that every codec (h1, h2, h3)
+// makes and everything above reads. Plain data: views into the connection's buffer or the arena.
 //
 // What a head says about framing is the codec's verdict, already checked; nobody above looks at
 // Content-Length or Transfer-Encoding again.

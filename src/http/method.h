@@ -34,7 +34,8 @@ enum class Method : std::uint8_t {
 [[nodiscard]] std::string_view text_of(Method method) noexcept;
 /// RFC 9110 §9.2.1: GET, HEAD, OPTIONS, TRACE, PROPFIND.
 [[nodiscard]] bool is_safe(Method method) noexcept;
-/// RFC 9110 §9.2.2: the safe ones, PUT, DELETE and WebDAV's idempotent ones. What may be sent again.
+/// RFC 9110 §9.2.2: the safe ones, PUT, DELETE and WebDAV's idempotent ones. What may be sent
+/// again.
 [[nodiscard]] bool is_idempotent(Method method) noexcept;
 
 enum class Version : std::uint8_t { http_1_0, http_1_1, http_2, http_3 };

@@ -30,7 +30,7 @@ class ChunkedDecoder {
   struct Step {
     State state = State::need_more;
     std::size_t consumed = 0;  // of the input, `data` included; on `done`, what follows is not ours
-    std::string_view data;     // of `data`: a view into the input, never empty
+    std::string_view data{};   // of `data`: a view into the input, never empty
     Refusal refusal = Refusal::none;
   };
 
@@ -48,13 +48,23 @@ class ChunkedDecoder {
 
  private:
   enum class At : std::uint8_t {
-    size_first, size, extension, size_lf, data, data_cr, data_lf, trailer, trailer_lf, finished
+    size_first,  // the first digit of a chunk size
+    size,        // further digits, or what ends them
+    extension,
+    size_lf,  // the LF of a size line
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    trailer_lf,
+    finished,
   };
-  [[nodiscard]] Refusal take_size_byte(char c) noexcept;
-  [[nodiscard]] std::size_t take_extension(std::string_view input, Refusal& refusal) noexcept;
-  [[nodiscard]] Refusal end_size_line(char c) noexcept;
-  [[nodiscard]] std::size_t take_trailer(std::string_view input, Fields& trailers, Refusal& refusal);
-  [[nodiscard]] Refusal end_trailer_line(char c, Fields& trailers);
+  /// Consumes one byte or more of `input` (not empty); `at_` is not data.
+  [[nodiscard]] Refusal take_framing(std::string_view input, std::size_t& taken, Fields& trailers);
+  [[nodiscard]] Refusal take_size(char c) noexcept;
+  [[nodiscard]] Refusal take_extension(std::string_view input, std::size_t& taken) noexcept;
+  [[nodiscard]] Refusal take_trailer(std::string_view input, std::size_t& taken, Fields& trailers);
+  [[nodiscard]] Refusal end_trailer_line(Fields& trailers);
 
   ChunkedLimits limits_;
   At at_ = At::size_first;

@@ -36,9 +36,6 @@ struct HeadProgress {
   [[nodiscard]] bool refused() const noexcept { return state == State::refused; }
 };
 
-/// The first control byte other than HTAB at or after `from`; text.size() if there is none.
-[[nodiscard]] std::size_t find_control(std::string_view text, std::size_t from) noexcept;
-
 class HeadScanner {
  public:
   explicit HeadScanner(const HeadLimits& limits) noexcept : limits_(limits) {}
@@ -62,7 +59,8 @@ class HeadScanner {
 
  private:
   [[nodiscard]] Event end_of_input(std::string_view buffered) const noexcept;
-  [[nodiscard]] Refusal too_long() const noexcept;
+  /// An empty line was read: the end, or one of those before the first line.
+  [[nodiscard]] Event::Kind end_empty_line() noexcept;
 
   HeadLimits limits_;
   std::size_t begin_ = 0;

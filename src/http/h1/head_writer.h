@@ -1,5 +1,5 @@
-// HeadWriter: a message head as bytes, into memory that the caller owns. Append only and bounded: it
-// never writes beyond the span, and counts on, so that the caller learns how much it needed.
+// HeadWriter: a message head as bytes, into memory that the caller owns. Append only and bounded:
+// it never writes beyond the span, and counts on, so that the caller learns how much it needed.
 //
 // Every name, value and target is checked again here, at the last place before the wire (threats.md
 // #7): whatever a variable, a rewrite or HTTP/2 brought in, no CR, LF or NUL leaves.

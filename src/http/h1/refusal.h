@@ -1,5 +1,5 @@
-// Refusal: why a message was not accepted. One value for each rule, so that a counter, a log line and
-// a test can name it. A codec refuses what is ambiguous and never repairs it (threats.md #5).
+// Refusal: why a message was not accepted. One value for each rule, so that a counter, a log line
+// and a test can name it. A codec refuses what is ambiguous and never repairs it (threats.md #5).
 #pragma once
 
 #include <cstddef>
@@ -72,7 +72,8 @@ enum class Refusal : std::uint8_t {
 inline constexpr std::size_t kRefusalCount = 1 SALLYPORT_H1_REFUSALS(SALLYPORT_H1_REFUSAL);
 #undef SALLYPORT_H1_REFUSAL
 
-/// The answer to a client whose request was refused; a refused response is always a 502. Close after.
+/// The answer to a client whose request was refused; a refused response is always a 502. Close
+/// after.
 [[nodiscard]] unsigned status_of(Refusal refusal) noexcept;
 /// "duplicate_host", for counters.
 [[nodiscard]] std::string_view name_of(Refusal refusal) noexcept;

@@ -1,8 +1,8 @@
 // RequestHeadParser: an HTTP/1 request head from a growing buffer (RFC 9112), strict and zero copy.
 //
-// The caller keeps the unread bytes of the connection in one contiguous buffer, which may move while
-// it grows, and gives all of it each time. Views are made when the head is complete, so the buffer
-// must stay where it is from then until the last use of the RequestHead.
+// The caller keeps the unread bytes of the connection in one contiguous buffer, which may move
+// while it grows, and gives all of it each time. Views are made when the head is complete, so the
+// buffer must stay where it is from then until the last use of the RequestHead.
 #pragma once
 
 #include <string_view>
@@ -16,9 +16,9 @@ class RequestHeadParser {
  public:
   explicit RequestHeadParser(const HeadLimits& limits = {}) noexcept : scanner_(limits) {}
 
-  /// `buffered` begins with the same bytes as before. On `done` `head` is filled and `size` bytes are
-  /// used up; otherwise `head` holds nothing that may be used. Up to four empty lines before the
-  /// request line are skipped (RFC 9112 §2.2).
+  /// `buffered` begins with the same bytes as before. On `done` `head` is filled and `size` bytes
+  /// are used up; otherwise `head` holds nothing that may be used. Up to four empty lines before
+  /// the request line are skipped (RFC 9112 §2.2).
   [[nodiscard]] HeadProgress feed(std::string_view buffered, RequestHead& head);
 
   /// Whether any byte of a request has arrived: decides between an idle and a header timeout.
@@ -26,14 +26,10 @@ class RequestHeadParser {
     return buffered.size() > scanner_.begin();
   }
   /// For the next request on the connection.
-  void reset() noexcept {
-    scanner_.reset();
-    first_line_ = {};
-  }
+  void reset() noexcept { scanner_.reset(); }
 
  private:
   HeadScanner scanner_;
-  std::string_view first_line_;  // where `head` was filled from; compared, never read
 };
 
 }  // namespace http::h1

@@ -20,15 +20,11 @@ class ResponseHeadParser {
   /// then reset() and feed what follows. An empty line before the status line is refused.
   [[nodiscard]] HeadProgress feed(std::string_view buffered, ResponseHead& head);
 
-  void reset() noexcept {
-    scanner_.reset();
-    first_line_ = {};
-  }
+  void reset() noexcept { scanner_.reset(); }
 
  private:
   HeadScanner scanner_;
   Method method_;
-  std::string_view first_line_;
 };
 
 }  // namespace http::h1
