@@ -1,5 +1,5 @@
 // Cluster: a group of backends as one worker sees it: peers with their weights and failures, the
-// balancer, the pool of idle connections, counters. Made from a ClusterSpec; belongs to its thread.
+// balancer and the pool of idle connections. Made from a ClusterSpec; belongs to its thread.
 //
 //   acquire: names resolved? → pick a peer → an idle connection of it, or connect → TLS handshake
 //
@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "io/event_loop.h"
 #include "io/resolver.h"
+#include "observe/counters.h"
 #include "upstream/attempts.h"
 #include "upstream/balancer.h"
 #include "upstream/cluster_spec.h"
@@ -60,22 +61,12 @@ using Acquired = std::expected<Lease, Failure>;
 /// "resolving", "connecting to", "SSL handshaking to": nginx's words for "while ... upstream".
 [[nodiscard]] std::string_view name_of(Failure::Phase phase) noexcept;
 
-struct ClusterCounters {
-  std::uint64_t connects = 0;  // connections opened
-  std::uint64_t reuses = 0;  // requests that found an idle one
-  std::uint64_t handshakes = 0;  // TLS handshakes that ended well
-  std::uint64_t failures = 0;  // attempts that failed, time-outs included
-  std::uint64_t timeouts = 0;  // connects and handshakes that took too long
-  std::uint64_t unavailable = 0;  // no endpoint could be tried
-  std::uint64_t closes = 0;  // leases that ended without reuse
-  ClusterCounters& operator+=(const ClusterCounters& other) noexcept;
-};
-
 /// What a worker lends to its clusters; all of it outlives them.
 struct Surroundings {
   io::EventLoop& loop;
   io::Resolver& resolver;
   Connector& connector;
+  observe::Counters& counters;  // of the worker
 };
 
 class Cluster {
@@ -99,7 +90,6 @@ class Cluster {
   void drain() { pool_.close(); }
 
   [[nodiscard]] const ClusterSpec& spec() const noexcept { return *spec_; }
-  [[nodiscard]] const ClusterCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const PeerGroup& primaries() const noexcept { return primaries_; }
   [[nodiscard]] const PeerGroup& backups() const noexcept { return backups_; }
 
@@ -145,7 +135,6 @@ class Cluster {
   std::uint32_t next_peer_ = 1;
   std::size_t in_use_ = 0;
   Pool pool_;
-  ClusterCounters counters_;
 };
 
 }  // namespace upstream

@@ -30,8 +30,6 @@ class ClusterCache {
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// The worker drains.
   void drain();
-  /// Sums over the clusters, those that have left included.
-  [[nodiscard]] ClusterCounters counters() const;
 
  private:
   struct Entry {
@@ -42,7 +40,6 @@ class ClusterCache {
   std::size_t capacity_;
   std::list<Entry> entries_;  // used last, first
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
-  ClusterCounters of_the_gone_;
   bool draining_ = false;
 };
 

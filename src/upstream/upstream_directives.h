@@ -13,7 +13,7 @@
 namespace upstream {
 
 /// upstream, server, keepalive, keepalive_requests, keepalive_timeout.
-extern const config::Feature kFeature;
+extern const config::Feature kUpstreamFeature;
 
 /// All groups of a configuration by their names in lower case, after config::interpret. Reports
 /// groups without servers and names that occur twice.
