@@ -75,15 +75,9 @@ struct Arity {
   std::size_t max = 0;
 };
 inline constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
-[[nodiscard]] constexpr Arity takes(std::size_t exactly) {
-  return {exactly, exactly};
-}
-[[nodiscard]] constexpr Arity takes(std::size_t min, std::size_t max) {
-  return {min, max};
-}
-[[nodiscard]] constexpr Arity takes_at_least(std::size_t min) {
-  return {min, kAnyNumber};
-}
+[[nodiscard]] constexpr Arity takes(std::size_t exactly) { return {exactly, exactly}; }
+[[nodiscard]] constexpr Arity takes(std::size_t min, std::size_t max) { return {min, max}; }
+[[nodiscard]] constexpr Arity takes_at_least(std::size_t min) { return {min, kAnyNumber}; }
 
 /// none: ends with ";". nested: `{ directives }` at a Level of its own, of context `child`.
 /// raw: `{ words; }` that only the setter understands (types, map), found in directive.block.
@@ -94,9 +88,7 @@ struct Block {
 };
 inline constexpr Block kNoBlock{};
 inline constexpr Block kRawBlock{Block::Kind::raw, Context::main};
-[[nodiscard]] constexpr Block opens(Context child) {
-  return {Block::Kind::nested, child};
-}
+[[nodiscard]] constexpr Block opens(Context child) { return {Block::Kind::nested, child}; }
 
 /// once: a second one in the same block is `"x" directive is duplicate`, found by the interpreter.
 enum class Repeat : std::uint8_t { once, repeatable };

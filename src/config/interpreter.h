@@ -18,7 +18,7 @@ namespace config {
 struct UnsupportedSpec {
   enum class Policy : std::uint8_t {
     harmless,  // loaded; one warning names all of them
-    refused,   // an error that says what to do
+    refused,  // an error that says what to do
   };
   std::string_view name;
   ContextSet contexts;

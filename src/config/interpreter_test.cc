@@ -26,10 +26,11 @@ struct ProxyOptions {
   Setting<std::uint16_t> depth{1};
   Setting<std::string> name{"none"};
   Setting<Mode> mode{Mode::off};
+  Setting<std::chrono::seconds> age{1s};
   Setting<std::vector<std::string>> hidden{{"Date"}};
   auto settings(this auto& self) {
     return std::tie(self.buffering, self.read_timeout, self.buffer_size, self.depth, self.name,
-                    self.mode, self.hidden);
+                    self.mode, self.age, self.hidden);
   }
 };
 
@@ -63,6 +64,10 @@ constexpr DirectiveSpec kProxyDirectives[] = {
      .contexts = kHttpServerLocation,
      .documentation = "Which mode.",
      .set = set_enum<&ProxyOptions::mode, kModes>},
+    {.name = "proxy_age",
+     .contexts = kHttpServerLocation,
+     .documentation = "How old.",
+     .set = set_duration<&ProxyOptions::age>},
     {.name = "proxy_hide_header",
      .contexts = kHttpServerLocation,
      .repeat = Repeat::repeatable,
@@ -89,9 +94,7 @@ void set_types(Binding& binding) {
     }
   }
 }
-void set_certificate(Binding& binding) {
-  (void)binding.open(0, Purpose::certificate);
-}
+void set_certificate(Binding& binding) { (void)binding.open(0, Purpose::certificate); }
 void set_location(Binding& binding) {
   if (!binding.argument(0).starts_with('/')) binding.error("a location begins with \"/\"");
 }
@@ -311,6 +314,13 @@ TEST(Interpreter, ReportsInvalidValues) {
                   " (it must be a number from 1 to 65535)",
                   "invalid value \"fats\" in \"proxy_mode\" directive 1:104"
                   " (did you mean \"fast\"?)"));
+}
+
+TEST(Interpreter, RefusesTimesThatASettingCannotHold) {
+  EXPECT_EQ(*Interpreted("server { proxy_age 2m; }").server().get<ProxyOptions>().age, 120s);
+  EXPECT_THAT(Interpreted("server { proxy_age 1s500ms; }").messages(),
+              ElementsAre("invalid value \"1s500ms\" in \"proxy_age\" directive 1:20"
+                          " (fractions of a second are not kept here)"));
 }
 
 TEST(Interpreter, ReportsFilesThatCannotBeOpened) {

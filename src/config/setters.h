@@ -69,14 +69,15 @@ void set_flag(Binding& binding) {
   }
 }
 
-/// Into a Setting of any std::chrono duration.
+/// Into a Setting of any std::chrono duration that is counted in integers and holds it exactly.
 template <auto Member>
 void set_duration(Binding& binding) {
   using Duration = detail::TypeOf<Member>;
-  if (const auto value = read_duration(binding)) {
-    detail::setting<Member>(binding).set(std::chrono::duration_cast<Duration>(*value),
-                                         binding.where());
-  }
+  const auto value = read_duration(binding);
+  if (!value) return;
+  const auto kept = std::chrono::duration_cast<Duration>(*value);
+  if (kept != *value) return binding.invalid(0, "fractions of a second are not kept here");
+  detail::setting<Member>(binding).set(kept, binding.where());
 }
 
 /// Into a Setting of an unsigned or signed integer that holds it.
