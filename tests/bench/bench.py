@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -356,6 +357,8 @@ def main():
         for scenario in SCENARIOS:
             print(f"{scenario.name:<12} {scenario.words}")
         return
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # thousands of idle connections
     scenarios = [s for s in SCENARIOS if s.name in (options.scenario or s.name)]
     proxies = chosen_proxies(options)
     report = {"proxies": {p.name: p.version() for p in proxies}, "scenarios": {}}
