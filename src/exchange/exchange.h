@@ -45,12 +45,12 @@ struct Connection {
 /// One try at one endpoint: an element of $upstream_addr and its siblings. An element without an
 /// endpoint stands where an internal redirect began anew: " : " in those variables.
 struct Attempt {
-  std::string_view endpoint;  // "10.0.0.1:80", "unix:/run/app.sock", or the group's name if no
+  std::string_view endpoint{};  // "10.0.0.1:80", "unix:/run/app.sock", or the group's name if no
                               // endpoint could be tried
   unsigned status = 0;        // of its answer; 502 or 504 if it gave none; 0: still unknown
-  std::optional<base::Duration> connect_time;   // TLS handshake included
-  std::optional<base::Duration> header_time;    // until the last byte of the head
-  std::optional<base::Duration> response_time;  // until the last byte of the body
+  std::optional<base::Duration> connect_time{};   // TLS handshake included
+  std::optional<base::Duration> header_time{};    // until the last byte of the head
+  std::optional<base::Duration> response_time{};  // until the last byte of the body
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t response_length = 0;  // body bytes, without framing
@@ -79,6 +79,7 @@ struct Exchange {
   std::string_view uri;    // canonical, decoded: $uri; rewrites change it
   std::string_view args;   // $args; rewrites change them
   bool uri_changed = false;          // not the request's own any more
+  bool pipelined = false;            // came before its predecessor's response was sent: $pipe
   base::Address remote;              // realip may move it away from connection.peer
   bool trusted_peer = false;         // in trusted_proxies: its forwarding headers are believed
   std::string_view server_name;      // the virtual server's first name

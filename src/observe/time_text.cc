@@ -24,8 +24,8 @@ struct Cache {
 template <class... Arguments>
 std::string_view print(std::array<char, 48>& into, fmt::format_string<Arguments...> format,
                        Arguments&&... arguments) {
-  const auto result = fmt::format_to_n(into.data(), into.size(), format,
-                                       std::forward<Arguments>(arguments)...);
+  const auto result =
+      fmt::format_to_n(into.data(), into.size(), format, std::forward<Arguments>(arguments)...);
   return {into.data(), std::min(result.size, into.size())};
 }
 

@@ -23,8 +23,8 @@ class Pattern {
                                                       config::Position at, Variables& variables,
                                                       config::Diagnostics& diagnostics);
 
-  /// A match replaces the subject's captures and sets the slots of the named groups; no match leaves
-  /// both as they were. `text` lives as long as the subject. Errors as base::Regex::match.
+  /// A match replaces the subject's captures and sets the slots of the named groups; no match
+  /// leaves both as they were. `text` lives as long as the subject. Errors as base::Regex::match.
   [[nodiscard]] base::Result<bool> match(std::string_view text, Subject& subject) const;
   [[nodiscard]] base::Result<bool> match(std::string_view text, base::Captures& captures,
                                          Slots slots) const;

@@ -32,7 +32,7 @@ struct Subject {
           base::WallTime wall_at) noexcept
       : arena(memory), captures(groups), slots(named), now(at), wall(wall_at) {}
 
-  base::Arena& arena;        // what is made lives here
+  base::Arena& arena;  // what is made lives here
   base::Captures& captures;  // $1 ... $9: of the last regular expression that matched
   Slots slots;
   exchange::Exchange* exchange = nullptr;  // null: not HTTP, and HTTP's variables have no value

@@ -1,9 +1,9 @@
 // Value: a text with variables in it, nginx's "complex value": literal pieces, $name, ${name}, $1.
 //
-// Compiled once. A constant costs nothing at run time and a lone variable gives its own view. Else each
-// piece is evaluated exactly once, and the result is made of the very views that this gave: nothing is
-// measured by one evaluation and copied by another, which is how nginx's rewrite module overflowed
-// (threats.md #1).
+// Compiled once. A constant costs nothing at run time and a lone variable gives its own view. Else
+// each piece is evaluated exactly once, and the result is made of the very views that this gave:
+// nothing is measured by one evaluation and copied by another, which is how nginx's rewrite module
+// overflowed (threats.md #1).
 #pragma once
 
 #include <cstddef>
@@ -39,10 +39,8 @@ class Piece {
   [[nodiscard]] std::optional<std::string_view> evaluate(Subject& subject) const {
     switch (kind_) {
       case Kind::literal: return text_;
-      case Kind::variable:
-        return variable_.get(subject, Suffix{variable_.suffix, variable_.tag});
-      case Kind::slot:
-        return index_ < subject.slots.size() ? subject.slots[index_] : std::nullopt;
+      case Kind::variable: return variable_.get(subject, Suffix{variable_.suffix, variable_.tag});
+      case Kind::slot: return index_ < subject.slots.size() ? subject.slots[index_] : std::nullopt;
       case Kind::capture: break;
     }
     if (index_ >= subject.captures.count) return std::nullopt;
@@ -95,7 +93,8 @@ class Value {
     return !text.empty() && text != "0";
   }
 
-  /// For whoever writes the pieces somewhere else than into one text. Neighbouring literals are one.
+  /// For whoever writes the pieces somewhere else than into one text. Neighbouring literals are
+  /// one.
   [[nodiscard]] std::span<const Piece> pieces() const noexcept { return pieces_; }
 
  private:

@@ -1,9 +1,9 @@
 // Variables: the names that expressions may use, as tables like those of directives.
 //
 // A name is looked up once, while the configuration is loaded, and becomes a function and what it
-// needs; at run time there are no names. Names of regular expressions' groups become slots. A use may
-// stand before the regular expression that gives it its meaning, so an unknown name gets a slot too,
-// and finish() reports those that nobody declared.
+// needs; at run time there are no names. Names of regular expressions' groups become slots. A use
+// may stand before the regular expression that gives it its meaning, so an unknown name gets a slot
+// too, and finish() reports those that nobody declared.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ struct Suffix {
   std::uint32_t tag = 0;
 };
 
-/// The variable's value, which lives as long as the subject's arena; nothing where it has none: "" in
-/// a value, "-" in a log.
+/// The variable's value, which lives as long as the subject's arena; nothing where it has none: ""
+/// in a value, "-" in a log.
 using Getter = std::optional<std::string_view> (*)(Subject& subject, const Suffix& suffix);
 
 struct VariableSpec {
@@ -46,7 +46,8 @@ struct VariableSpec {
 };
 using VariableTable = std::span<const VariableSpec>;
 
-/// A variable of nginx's that is known but not supported yet. A name that ends with '*' is a prefix.
+/// A variable of nginx's that is known but not supported yet. A name that ends with '*' is a
+/// prefix.
 struct UnsupportedVariable {
   std::string_view name;
   std::string_view stage;  // the part of the plan that brings it
@@ -74,7 +75,8 @@ class Variables {
   explicit Variables(std::span<const VariableTable> tables = builtin_variables(),
                      std::span<const UnsupportedVariable> unsupported = unsupported_variables());
 
-  /// What `name` (in any letter case) stands for. Nothing, and reported, when it is not supported yet.
+  /// What `name` (in any letter case) stands for. Nothing, and reported, when it is not supported
+  /// yet.
   [[nodiscard]] std::optional<Variable> use(std::string_view name, config::Position at,
                                             config::Diagnostics& diagnostics);
 

@@ -1,0 +1,82 @@
+// nginx's variables that later parts bring, and the list of all tables.
+#include "script/getters.h"
+
+namespace script {
+namespace {
+
+constexpr UnsupportedVariable kUnsupported[] = {
+    {"connections_active", "language"},
+    {"connections_reading", "language"},
+    {"connections_waiting", "language"},
+    {"connections_writing", "language"},
+    {"date_gmt", "language"},
+    {"date_local", "language"},
+    {"document_root", "language"},
+    {"gzip_ratio", "language"},
+    {"http2", "http2"},
+    {"http3", "later-http3"},
+    {"invalid_referer", "language"},
+    {"is_request_port", "language"},
+    {"limit_conn_status", "language"},
+    {"limit_rate", "language"},
+    {"limit_req_status", "language"},
+    {"realpath_root", "language"},
+    {"remote_user", "language"},
+    {"request_body", "language"},
+    {"request_body_file", "language"},
+    {"request_filename", "language"},
+    {"request_port", "language"},
+    {"secure_link", "language"},
+    {"secure_link_expires", "language"},
+    {"ssl_alpn_protocol", "tls"},
+    {"ssl_cipher", "tls"},
+    {"ssl_ciphers", "tls"},
+    {"ssl_client_cert", "certificates"},
+    {"ssl_client_escaped_cert", "certificates"},
+    {"ssl_client_fingerprint", "certificates"},
+    {"ssl_client_i_dn", "certificates"},
+    {"ssl_client_i_dn_legacy", "certificates"},
+    {"ssl_client_raw_cert", "certificates"},
+    {"ssl_client_s_dn", "certificates"},
+    {"ssl_client_s_dn_legacy", "certificates"},
+    {"ssl_client_serial", "certificates"},
+    {"ssl_client_sigalg", "certificates"},
+    {"ssl_client_v_end", "certificates"},
+    {"ssl_client_v_remain", "certificates"},
+    {"ssl_client_v_start", "certificates"},
+    {"ssl_client_verify", "certificates"},
+    {"ssl_curve", "tls"},
+    {"ssl_curves", "tls"},
+    {"ssl_early_data", "tls"},
+    {"ssl_ech_outer_server_name", "later"},
+    {"ssl_ech_status", "later"},
+    {"ssl_protocol", "tls"},
+    {"ssl_server_name", "tls"},
+    {"ssl_session_id", "tls"},
+    {"ssl_session_reused", "tls"},
+    {"ssl_sigalg", "tls"},
+    {"ssl_sigalgs", "tls"},
+    {"tcpinfo_rcv_space", "language"},
+    {"tcpinfo_rtt", "language"},
+    {"tcpinfo_rttvar", "language"},
+    {"tcpinfo_snd_cwnd", "language"},
+    {"uid_got", "language"},
+    {"uid_reset", "language"},
+    {"uid_set", "language"},
+    {"upstream_cache_etag", "later-cache"},
+    {"upstream_cache_last_modified", "later-cache"},
+    {"upstream_cache_status", "later-cache"},
+};
+
+}  // namespace
+
+std::span<const VariableTable> builtin_variables() noexcept {
+  static const VariableTable tables[] = {kGeneralVariables,  kConnectionVariables,
+                                         kRequestVariables,  kResponseVariables,
+                                         kUpstreamVariables, kProxyProtocolVariables};
+  return tables;
+}
+
+std::span<const UnsupportedVariable> unsupported_variables() noexcept { return kUnsupported; }
+
+}  // namespace script

@@ -1,0 +1,186 @@
+// Variables of the request.
+#include <algorithm>
+#include <array>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "http/method.h"
+#include "script/getters.h"
+
+namespace script {
+namespace {
+
+using exchange::Exchange;
+using http::FieldName;
+
+/// A request that was refused before its line was read has no parts to show.
+bool has_line(const Exchange& ex) noexcept { return !ex.request.method_text.empty(); }
+
+// nginx's ngx_http_arg: the first "NAME=" at the beginning or behind '&', in any letter case.
+Text arg(Exchange& ex, const Suffix& name) {
+  std::string_view rest = ex.args;
+  while (!rest.empty()) {
+    const std::string_view pair = base::split_first(rest, '&');
+    if (pair.size() > name.text.size() && pair[name.text.size()] == '=' &&
+        base::starts_with_ignoring_case(pair, name.text)) {
+      return pair.substr(name.text.size() + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+Text args(Exchange& ex) {
+  if (ex.args.empty() && !ex.request.has_query) return std::nullopt;
+  return ex.args;
+}
+Text is_args(Exchange& ex) { return ex.args.empty() ? "" : "?"; }
+
+// nginx's ngx_http_parse_multi_header_lines: pairs end at ';' or ',', but a value only at ';'.
+Text find_cookie(std::string_view rest, std::string_view name) {
+  while (!rest.empty()) {
+    if (base::starts_with_ignoring_case(rest, name)) {
+      rest.remove_prefix(name.size());
+      skip_spaces(rest);
+      if (rest.starts_with('=')) {
+        rest.remove_prefix(1);
+        skip_spaces(rest);
+        return rest.substr(0, rest.find(';'));
+      }
+    }
+    const std::size_t end = rest.find_first_of(";,");
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    skip_spaces(rest);
+  }
+  return std::nullopt;
+}
+
+Text cookie(Exchange& ex, const Suffix& name) {
+  if (!ex.request.fields.has(FieldName::cookie)) return std::nullopt;
+  for (const http::Field& field : ex.request.fields) {
+    if (field.id != FieldName::cookie) continue;
+    if (const Text value = find_cookie(field.value, name.text)) return value;
+  }
+  return std::nullopt;
+}
+
+Text http_header(Exchange& ex, const Suffix& name) {
+  const bool cookies = name.tag == static_cast<std::uint32_t>(FieldName::cookie);
+  return joined_fields(ex.arena, ex.request.fields, name, cookies ? "; " : ", ");
+}
+
+Text content_length(Exchange& ex) {
+  if (const http::Field* field = ex.request.fields.find(FieldName::content_length)) {
+    return field->value;
+  }
+  if (ex.request.body.kind != http::BodyFraming::Kind::length) return std::nullopt;
+  return number_text(ex.arena, ex.request.body.length);
+}
+Text content_type(Exchange& ex) {
+  const http::Field* field = ex.request.fields.find(FieldName::content_type);
+  return field != nullptr ? Text(field->value) : std::nullopt;
+}
+
+Text uri(Exchange& ex) { return ex.uri; }
+Text host(Exchange& ex) { return ex.host(); }
+Text server_name(Exchange& ex) { return ex.server_name; }
+
+Text request(Exchange& ex) {
+  if (!has_line(ex)) return std::nullopt;
+  return ex.arena.join(ex.request.method_text, " ", ex.request.target, " ",
+                       http::text_of(ex.request.version));
+}
+Text request_method(Exchange& ex) {
+  return has_line(ex) ? Text(ex.request.method_text) : std::nullopt;
+}
+Text request_uri(Exchange& ex) {
+  if (!has_line(ex)) return std::nullopt;
+  // nginx leaves the scheme and the host of an absolute form out.
+  if (ex.request.form != http::TargetForm::absolute) return ex.request.target;
+  if (!ex.request.has_query) return ex.request.raw_path;
+  return ex.arena.join(ex.request.raw_path, "?", ex.request.query);
+}
+Text server_protocol(Exchange& ex) {
+  return has_line(ex) ? Text(http::text_of(ex.request.version)) : std::nullopt;
+}
+Text request_length(Exchange& ex) { return number_text(ex.arena, ex.request_length); }
+Text request_time(Exchange& ex) { return seconds_text(ex.arena, ex.now - ex.started); }
+
+Text request_id(Exchange& ex) {
+  if (!ex.has_request_id) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::array<std::uint8_t, 16> bytes{};
+    base::fill_random(bytes);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      ex.request_id[2 * i] = kDigits[bytes[i] >> 4U];
+      ex.request_id[2 * i + 1] = kDigits[bytes[i] & 15U];
+    }
+    ex.has_request_id = true;
+  }
+  return std::string_view(ex.request_id.data(), ex.request_id.size());
+}
+
+constexpr VariableSpec kTable[] = {
+    {.name = "arg_",
+     .kind = VariableSpec::Kind::family,
+     .get = of_exchange<arg>,
+     .documentation = "an argument of the query, not decoded"},
+    {.name = "args", .get = of_exchange<args>, .documentation = "the query"},
+    {.name = "content_length",
+     .get = of_exchange<content_length>,
+     .documentation = "the request's Content-Length"},
+    {.name = "content_type",
+     .get = of_exchange<content_type>,
+     .documentation = "the request's Content-Type"},
+    {.name = "cookie_",
+     .kind = VariableSpec::Kind::family,
+     .get = of_exchange<cookie>,
+     .documentation = "a cookie of the request",
+     .is_secret = always_secret},
+    {.name = "document_uri", .get = of_exchange<uri>, .documentation = "the same as $uri"},
+    {.name = "host",
+     .get = of_exchange<host>,
+     .documentation = "the request's host in lower case, else the server's name"},
+    {.name = "http_",
+     .kind = VariableSpec::Kind::family,
+     .get = of_exchange<http_header>,
+     .documentation = "a header of the request as it arrived; repeated ones joined by \", \"",
+     .prepare = prepare_field,
+     .is_secret = is_secret_header},
+    {.name = "is_args",
+     .get = of_exchange<is_args>,
+     .documentation = "\"?\" if there is a query, else empty"},
+    {.name = "query_string", .get = of_exchange<args>, .documentation = "the same as $args"},
+    {.name = "request",
+     .get = of_exchange<request>,
+     .documentation = "the request line as received"},
+    {.name = "request_id",
+     .get = of_exchange<request_id>,
+     .documentation = "32 random hexadecimal digits, the same for the whole request"},
+    {.name = "request_length",
+     .get = of_exchange<request_length>,
+     .documentation = "bytes of request line, header and body"},
+    {.name = "request_method",
+     .get = of_exchange<request_method>,
+     .documentation = "the request's method"},
+    {.name = "request_time",
+     .get = of_exchange<request_time>,
+     .documentation = "seconds with milliseconds since the request's first byte"},
+    {.name = "request_uri",
+     .get = of_exchange<request_uri>,
+     .documentation = "the request's path and query as received"},
+    {.name = "server_name",
+     .get = of_exchange<server_name>,
+     .documentation = "the first name of the virtual server"},
+    {.name = "server_protocol",
+     .get = of_exchange<server_protocol>,
+     .documentation = "the request's protocol, \"HTTP/1.1\""},
+    {.name = "uri",
+     .get = of_exchange<uri>,
+     .documentation = "the current path, decoded and normalised"},
+};
+
+}  // namespace
+
+constinit const VariableTable kRequestVariables = kTable;
+
+}  // namespace script
