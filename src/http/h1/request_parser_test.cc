@@ -254,8 +254,8 @@ TEST(RequestHeadParser, ServesPipelinedRequestsAfterReset) {
 }
 
 TEST(RequestHeadParser, LooksAtEachByteOnce) {
-  // A scan that began anew at each call would need 2^39 steps here, and the test's time.
-  constexpr std::size_t kSize = 1 << 20;
+  // A scan that began anew at each call would need 2^31 steps here.
+  constexpr std::size_t kSize = 1 << 17;
   const HeadLimits limits{.max_line = kSize, .max_total = 2 * kSize, .max_fields = 10};
   std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
   bytes.append(kSize / 2, 'x').append("\r\n\r\n");
