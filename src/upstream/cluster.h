@@ -58,7 +58,7 @@ struct Failure {
 };
 using Acquired = std::expected<Lease, Failure>;
 
-/// "resolving", "connecting to", "SSL handshaking to": nginx's words for "while ... upstream".
+/// What nginx writes after "while": "connecting to upstream", "SSL handshaking to upstream".
 [[nodiscard]] std::string_view name_of(Failure::Phase phase) noexcept;
 
 /// What a worker lends to its clusters; all of it outlives them.
@@ -102,25 +102,27 @@ class Cluster {
   /// A host name of the spec.
   struct Name {
     std::size_t endpoint;
-    std::vector<base::Address> addresses;
+    std::vector<base::Address> addresses{};
     base::TimePoint refresh_at{};
-    bool asked = false;  // the first answer, good or bad, has come
   };
 
+  [[nodiscard]] bool lacks_primaries() const noexcept;
   [[nodiscard]] async::Task<base::Result<void>> learn_names(base::Deadline deadline);
   void refresh_names();
-  void take_addresses(Name& name, const io::Resolution& resolution);
+  [[nodiscard]] bool take_addresses(Name& name, const io::Resolution& resolution);
   void rebuild_peers();
-  void add_peer(PeerGroup& group, std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
+  void add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
                 const base::Address& address);
   void retire(std::vector<std::unique_ptr<Peer>> old);
 
   [[nodiscard]] Choice choose(Attempts& attempts);
+  [[nodiscard]] Choice pick(Attempts& attempts);
   [[nodiscard]] Choice find(std::uint32_t peer) noexcept;
   [[nodiscard]] bool revive();
   [[nodiscard]] async::Task<Acquired> open(Lease lease, Target target);
+  [[nodiscard]] Identity identity_of(const Peer& peer, const Target& target) const noexcept;
   [[nodiscard]] Failure failed(Lease& lease, Failure::Phase phase, const base::Error& error);
-  [[nodiscard]] Failure no_peer(Failure::Phase phase, const base::Error& error);
+  [[nodiscard]] Failure no_peer(Failure::Phase phase, const base::Error& error) const;
   void ended(Peer& peer) noexcept;
 
   std::shared_ptr<const ClusterSpec> spec_;
@@ -131,7 +133,6 @@ class Cluster {
   std::vector<std::unique_ptr<Peer>> retired_;
   std::vector<Name> names_;
   base::TimePoint refresh_at_{};  // the earliest of the names'
-  bool learning_ = false;  // some name has not been asked for yet
   std::uint32_t next_peer_ = 1;
   std::size_t in_use_ = 0;
   Pool pool_;

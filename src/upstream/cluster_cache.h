@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -32,14 +35,25 @@ class ClusterCache {
   void drain();
 
  private:
+  struct Key {
+    std::string_view endpoint;  // of the entry's own text
+    std::uint16_t default_port;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept {
+      return std::hash<std::string_view>{}(key.endpoint) ^ key.default_port;
+    }
+  };
   struct Entry {
-    std::string key;
+    std::string endpoint;
+    std::uint16_t default_port;
     std::shared_ptr<Cluster> cluster;
   };
   Surroundings surroundings_;
   std::size_t capacity_;
   std::list<Entry> entries_;  // used last, first
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
+  std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key_;
   bool draining_ = false;
 };
 

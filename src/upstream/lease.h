@@ -51,7 +51,6 @@ class Lease {
  private:
   friend class Cluster;
   Lease(Cluster& cluster, PeerGroup& group, Peer& peer) noexcept;
-  void let_go() noexcept;
 
   Cluster* cluster_;
   PeerGroup* group_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "io/event_loop.h"
+#include "observe/counters.h"
 #include "upstream/cluster_spec.h"
 #include "upstream/connection.h"
 
@@ -21,7 +22,9 @@ namespace upstream {
 
 class Pool {
  public:
-  Pool(io::EventLoop& loop, KeepAlive options) noexcept : loop_(loop), options_(options) {}
+  /// `counters`, where given, has a gauge of the idle connections.
+  Pool(io::EventLoop& loop, KeepAlive options, observe::Counters* counters = nullptr) noexcept;
+  ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -45,11 +48,13 @@ class Pool {
  private:
   friend class Connection;
   using Stack = std::vector<std::unique_ptr<Connection>>;
-  void discard(Connection& connection);
-  void discard_oldest();
+  [[nodiscard]] std::unique_ptr<Connection> remove(Stack& stack, Stack::iterator at) noexcept;
+  void discard(Connection& connection) noexcept;
+  void discard_oldest() noexcept;
 
   io::EventLoop& loop_;
   KeepAlive options_;
+  observe::Counters* counters_;
   std::unordered_map<std::uint32_t, Stack> idle_;  // by peer; oldest first
   std::size_t size_ = 0;
   std::uint64_t next_age_ = 0;

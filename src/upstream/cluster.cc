@@ -1,0 +1,306 @@
+#include "upstream/cluster.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
+#include "upstream/round_robin.h"
+
+namespace upstream {
+
+using base::ErrorCode;
+using observe::Counter;
+
+namespace {
+
+/// How soon a name is looked at again that is being asked for, or whose servers fail.
+constexpr std::chrono::milliseconds kSoon{100};
+
+base::Deadline earlier(base::Deadline a, base::Deadline b) noexcept { return std::min(a, b); }
+
+}  // namespace
+
+std::string_view name_of(Failure::Phase phase) noexcept {
+  switch (phase) {
+    case Failure::Phase::resolving: return "resolving the name of upstream";
+    case Failure::Phase::handshaking: return "SSL handshaking to upstream";
+    case Failure::Phase::balancing:
+    case Failure::Phase::connecting: return "connecting to upstream";
+  }
+  return {};
+}
+
+Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, Surroundings surroundings)
+    : spec_(std::move(spec)),
+      surroundings_(surroundings),
+      balancer_(std::make_unique<RoundRobinBalancer>()),
+      pool_(surroundings.loop, spec_->keep_alive, &surroundings.counters) {
+  for (std::size_t i = 0; i < spec_->endpoints.size(); ++i) {
+    const EndpointSpec& endpoint = spec_->endpoints.at(i);
+    if (!endpoint.address && !endpoint.down) names_.push_back({.endpoint = i});
+  }
+  rebuild_peers();
+}
+
+Cluster::~Cluster() { CHECK(in_use_ == 0); }
+
+std::size_t Cluster::max_attempts() const noexcept {
+  const auto is_up = [](const std::unique_ptr<Peer>& peer) { return !peer->down; };
+  const auto count =
+      std::ranges::count_if(primaries_.peers, is_up) + std::ranges::count_if(backups_.peers, is_up);
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(count, 1));
+}
+
+// Peers and the names that they come from.
+
+void Cluster::add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
+                       const base::Address& address) {
+  const EndpointSpec& spec = spec_->endpoints.at(endpoint);
+  PeerGroup& group = spec.backup ? backups_ : primaries_;
+  const auto same = std::ranges::find_if(old, [&](const std::unique_ptr<Peer>& peer) {
+    return peer != nullptr && peer->endpoint == endpoint && peer->address == address;
+  });
+  if (same != old.end()) {
+    group.peers.push_back(std::move(*same));
+    return;
+  }
+  auto peer = std::make_unique<Peer>();
+  peer->id = next_peer_++;
+  peer->endpoint = endpoint;
+  peer->address = address;
+  peer->name = address.text();
+  peer->weight = peer->effective_weight = spec.weight;
+  peer->max_fails = spec.max_fails;
+  peer->fail_timeout = spec.fail_timeout;
+  peer->max_conns = spec.max_conns;
+  peer->down = spec.down;
+  group.peers.push_back(std::move(peer));
+}
+
+void Cluster::rebuild_peers() {
+  std::vector<std::unique_ptr<Peer>> old = std::exchange(primaries_.peers, {});
+  std::ranges::move(std::exchange(backups_.peers, {}), std::back_inserter(old));
+  auto name = names_.begin();
+  for (std::size_t i = 0; i < spec_->endpoints.size(); ++i) {
+    const EndpointSpec& endpoint = spec_->endpoints.at(i);
+    if (name != names_.end() && name->endpoint == i) {
+      for (const base::Address& address : name->addresses) add_peer(old, i, address);
+      ++name;
+    } else if (endpoint.address) {
+      const bool needs_port = endpoint.address->is_ip() && !endpoint.port;
+      add_peer(old, i,
+               needs_port ? endpoint.address->with_port(spec_->default_port) : *endpoint.address);
+    }
+  }
+  primaries_.alone = spec_->endpoints.size() == 1 && primaries_.peers.size() == 1;
+  std::erase(old, nullptr);
+  retire(std::move(old));
+}
+
+void Cluster::retire(std::vector<std::unique_ptr<Peer>> old) {
+  for (std::unique_ptr<Peer>& peer : old) {
+    pool_.forget(peer->id);
+    peer->retired = true;
+    if (peer->in_use != 0) retired_.push_back(std::move(peer));
+  }
+}
+
+void Cluster::ended(Peer& peer) noexcept {
+  --in_use_;
+  surroundings_.counters.subtract(Counter::upstream_active);
+  if (--peer.in_use == 0 && peer.retired) {
+    std::erase_if(retired_, [&](const auto& other) { return other.get() == &peer; });
+  }
+}
+
+bool Cluster::take_addresses(Name& name, const io::Resolution& resolution) {
+  const auto ttl = std::chrono::duration_cast<base::Duration>(resolution.ttl);
+  name.refresh_at = surroundings_.loop.now() + (resolution.stale ? base::Duration(kSoon) : ttl);
+  // Name servers turn the order of addresses; that is no change.
+  if (std::ranges::is_permutation(name.addresses, resolution.addresses)) return false;
+  name.addresses = resolution.addresses;
+  return true;
+}
+
+void Cluster::refresh_names() {
+  const base::TimePoint now = surroundings_.loop.now();
+  bool changed = false;
+  refresh_at_ = base::kNoDeadline;
+  for (Name& name : names_) {
+    if (now >= name.refresh_at) {
+      const EndpointSpec& endpoint = spec_->endpoints.at(name.endpoint);
+      const std::uint16_t port = endpoint.port.value_or(spec_->default_port);
+      name.refresh_at = now + kSoon;
+      // Nothing known: the addresses that the name once had are better than none.
+      if (const auto known = surroundings_.resolver.known(endpoint.host, port)) {
+        changed |= take_addresses(name, *known);
+      }
+    }
+    refresh_at_ = std::min(refresh_at_, name.refresh_at);
+  }
+  if (changed) rebuild_peers();
+}
+
+bool Cluster::lacks_primaries() const noexcept {
+  return primaries_.peers.empty() && std::ranges::any_of(names_, [this](const Name& name) {
+           return !spec_->endpoints.at(name.endpoint).backup;
+         });
+}
+
+async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
+  base::Result<void> outcome = base::fail(ErrorCode::not_found);
+  // All are being asked for since refresh_names(): the waits overlap, and the first answer will do.
+  for (std::size_t i = 0; i < names_.size() && lacks_primaries(); ++i) {
+    const EndpointSpec& endpoint = spec_->endpoints.at(names_.at(i).endpoint);
+    if (endpoint.backup && !backups_.peers.empty()) continue;
+    const std::uint16_t port = endpoint.port.value_or(spec_->default_port);
+    const auto answer = co_await surroundings_.resolver.resolve(endpoint.host, port, deadline);
+    if (!answer) {
+      outcome = base::fail(answer.error());
+      if (answer.error().is(ErrorCode::cancelled)) co_return outcome;
+      continue;
+    }
+    outcome = {};
+    if (take_addresses(names_.at(i), *answer)) rebuild_peers();
+  }
+  co_return outcome;
+}
+
+// Choosing.
+
+Cluster::Choice Cluster::find(std::uint32_t peer) noexcept {
+  for (PeerGroup* group : {&primaries_, &backups_}) {
+    for (const auto& candidate : group->peers) {
+      if (candidate->id == peer) return {group, candidate.get()};
+    }
+  }
+  return {};
+}
+
+bool Cluster::revive() {
+  const base::TimePoint now = surroundings_.loop.now();
+  bool any = false;
+  for (PeerGroup* group : {&primaries_, &backups_}) {
+    for (const auto& peer : group->peers) {
+      if (!is_failed(*peer, now)) continue;
+      peer->fails = 0;
+      any = true;
+    }
+  }
+  return any;
+}
+
+Cluster::Choice Cluster::pick(Attempts& attempts) {
+  const base::TimePoint now = surroundings_.loop.now();
+  if (!attempts.on_backups_) {
+    if (Peer* peer = balancer_->pick(primaries_, attempts, now)) return {&primaries_, peer};
+    attempts.on_backups_ = true;
+  }
+  return {&backups_, balancer_->pick(backups_, attempts, now)};
+}
+
+Cluster::Choice Cluster::choose(Attempts& attempts) {
+  if (std::exchange(attempts.repeat_, false)) {
+    if (const Choice same = find(attempts.last_); same.peer != nullptr) return same;
+  }
+  Choice choice = pick(attempts);
+  if (choice.peer == nullptr && attempts.count_ == 0 && revive()) {
+    attempts.on_backups_ = false;
+    choice = pick(attempts);
+  }
+  if (choice.peer != nullptr) attempts.add(choice.peer->id);
+  return choice;
+}
+
+// Attempts.
+
+Failure Cluster::no_peer(Failure::Phase phase, const base::Error& error) const {
+  if (!error.is(ErrorCode::cancelled)) surroundings_.counters.add(Counter::upstream_failures);
+  return {.phase = phase,
+          .error = error.from(base::ErrorSource::upstream),
+          .peer = spec_->name,
+          .sentence = {},
+          .directive = {}};
+}
+
+Failure Cluster::failed(Lease& lease, Failure::Phase phase, const base::Error& error) {
+  const bool is_ours = error.is(ErrorCode::cancelled) || error.is(ErrorCode::exhausted);
+  observe::Counters& counters = surroundings_.counters;
+  if (error.is(ErrorCode::timed_out)) {
+    counters.add(Counter::upstream_timeouts);
+    counters.add(Counter::limit_connect_time);
+  }
+  if (error.is(ErrorCode::untrusted)) counters.add(Counter::upstream_untrusted);
+  if (!error.is(ErrorCode::cancelled)) {
+    counters.add(phase == Failure::Phase::handshaking ? Counter::upstream_handshakes_failed
+                                                      : Counter::upstream_connect_failures);
+  }
+  return {.phase = phase,
+          .error = error.from(base::ErrorSource::upstream),
+          .peer = lease.peer_name(),
+          .sentence = {},
+          .directive = {},
+          .disabled_peer = lease.report(is_ours ? Outcome::unproven : Outcome::failure)};
+}
+
+async::Task<Acquired> Cluster::open(Lease lease, Target target) {
+  const auto limit = [this, &target] {
+    return earlier(target.deadline, surroundings_.loop.now() + target.connect_timeout);
+  };
+  auto plain = co_await surroundings_.connector.connect(lease.address(), limit());
+  if (!plain) {
+    co_return std::unexpected(failed(lease, Failure::Phase::connecting, plain.error()));
+  }
+  surroundings_.counters.add(Counter::upstream_connects);
+  Transport transport{.stream = *std::move(plain)};
+  if (target.tls != nullptr) {
+    auto secured = co_await surroundings_.connector.secure(std::move(transport.stream), *target.tls,
+                                                           lease.peer_name(), limit());
+    if (!secured) {
+      Failure failure = failed(lease, Failure::Phase::handshaking, secured.error().error);
+      failure.sentence = std::move(secured.error().sentence);
+      failure.directive = secured.error().directive;
+      co_return std::unexpected(std::move(failure));
+    }
+    transport = *std::move(secured);
+  }
+  lease.connection_ =
+      std::make_unique<Connection>(std::move(transport), identity_of(*lease.peer_, target));
+  co_return std::move(lease);
+}
+
+Identity Cluster::identity_of(const Peer& peer, const Target& target) const noexcept {
+  return {.peer = peer.id,
+          .locality = spec_->keep_alive.local ? target.locality : 0,
+          .tls = target.tls};
+}
+
+async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {
+  if (!names_.empty() && surroundings_.loop.now() >= refresh_at_) refresh_names();
+  if (lacks_primaries()) {
+    const base::Deadline limit =
+        earlier(target.deadline, surroundings_.loop.now() + target.connect_timeout);
+    const auto learned = co_await learn_names(limit);
+    const bool stopped = !learned && learned.error().is(ErrorCode::cancelled);
+    if (stopped || (!learned && primaries_.peers.empty() && backups_.peers.empty())) {
+      co_return std::unexpected(no_peer(Failure::Phase::resolving, learned.error()));
+    }
+  }
+  const bool fresh = target.fresh_only || attempts->repeat_;
+  const Choice choice = choose(*attempts);
+  if (choice.peer == nullptr) {
+    co_return std::unexpected(no_peer(Failure::Phase::balancing, {.code = ErrorCode::unavailable,
+                                                                  .context = "no live upstreams"}));
+  }
+  Lease lease(*this, *choice.group, *choice.peer);
+  if (!fresh) lease.connection_ = pool_.take(identity_of(*choice.peer, target));
+  if (lease.connection_ != nullptr) {
+    lease.reused_ = true;
+    surroundings_.counters.add(Counter::upstream_reuses);
+    co_return std::move(lease);
+  }
+  co_return co_await open(std::move(lease), target);
+}
+
+}  // namespace upstream

@@ -1,0 +1,60 @@
+#include "upstream/connector.h"
+
+#include "base/check.h"
+#include "io/socket.h"
+#include "tls/client_context.h"
+#include "tls/stream.h"
+
+namespace upstream {
+
+namespace {
+
+std::string_view directive_for(tls::VerifyFailure::Check check) noexcept {
+  using enum tls::VerifyFailure::Check;
+  switch (check) {
+    case name: return "proxy_ssl_name";
+    case chain:
+    case self_signed:
+    case unknown_issuer: return "proxy_ssl_trusted_certificate";
+    case expired:
+    case not_yet_valid: return "proxy_ssl_verify";
+  }
+  return {};
+}
+
+HandshakeFailure explain(const base::Error& error, const tls::TlsStream& stream) {
+  HandshakeFailure failure{
+      .error = error.from(base::ErrorSource::upstream), .sentence = {}, .directive = {}};
+  if (const tls::VerifyFailure* why = stream.verify_failure(); why != nullptr) {
+    failure.sentence = why->sentence();
+    failure.directive = directive_for(why->check);
+  } else {
+    failure.sentence = stream.failure();
+  }
+  return failure;
+}
+
+}  // namespace
+
+async::Task<base::Result<std::unique_ptr<io::Stream>>> NetworkConnector::connect(
+    base::Address peer, base::Deadline deadline) {
+  CO_TRY(std::unique_ptr<io::Stream> stream, co_await io::connect(loop_, peer, deadline));
+  co_return stream;
+}
+
+async::Task<std::expected<Transport, HandshakeFailure>> NetworkConnector::secure(
+    std::unique_ptr<io::Stream> plain, TlsTarget target, std::string session_key,
+    base::Deadline deadline) {
+  CHECK(target.context != nullptr);
+  auto stream = tls::TlsStream::client(std::move(plain), *target.context,
+                                       {.sni = std::string(target.server_name),
+                                        .verify_name = std::string(target.verify_name),
+                                        .session_key = std::move(session_key)});
+  if (const auto done = co_await stream->handshake(deadline); !done) {
+    co_return std::unexpected(explain(done.error(), *stream));
+  }
+  const tls::TlsStream* facts = stream.get();
+  co_return Transport{.stream = std::move(stream), .tls = facts};
+}
+
+}  // namespace upstream

@@ -1,0 +1,230 @@
+#include "upstream/upstream_directives.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "base/text.h"
+#include "config/setters.h"
+#include "config/values.h"
+
+namespace upstream {
+
+namespace {
+
+using config::Binding;
+using config::Context;
+using std::chrono::milliseconds;
+
+/// An `upstream` block's own; nothing in it is inherited.
+struct GroupOptions {
+  std::string name;
+  std::vector<EndpointSpec> endpoints;
+  bool has_faulty_server = false;  // reported already
+  config::Setting<std::size_t> keepalive;
+  bool keepalive_local = false;
+  config::Setting<milliseconds> keepalive_timeout;
+  config::Setting<std::uint64_t> keepalive_requests;
+};
+
+/// Parameters of `server` that come later, with what to do meanwhile.
+struct LaterParameter {
+  std::string_view name;
+  bool has_value;
+  std::string_view hint;
+};
+constexpr std::array kLaterParameters{
+    LaterParameter{"resolve", false,
+                   "leave it out: names are looked up again when their TTL has passed"},
+    LaterParameter{"slow_start", true, "leave it out"},
+    LaterParameter{"service", true, "name each server with its port"},
+    LaterParameter{"route", true, "leave it out: there are no sticky sessions yet"},
+    LaterParameter{"drain", false, "use \"down\""},
+};
+
+void set_upstream(Binding& binding) {
+  auto& group = binding.options<GroupOptions>();
+  group.name = binding.argument(0);
+  if (group.name.empty()) binding.error_at(0, "invalid host in upstream \"\"");
+}
+
+bool refuse_later_parameter(const Binding& binding, std::size_t i, std::string_view key,
+                            bool has_value) {
+  for (const LaterParameter& later : kLaterParameters) {
+    if (later.name != key || later.has_value != has_value) continue;
+    binding.error_at(i, "parameter \"" + binding.argument(i) + "\" is not supported yet",
+                     std::string(later.hint));
+    return true;
+  }
+  return false;
+}
+
+/// A number from `min` on; what is beyond 32 bits is no use to anybody.
+std::optional<std::uint32_t> number_from(std::uint32_t min, std::string_view text) {
+  const auto number = base::parse_number<std::uint32_t>(text);
+  constexpr std::uint32_t kMax = std::numeric_limits<std::int32_t>::max();
+  return number && *number >= min && *number <= kMax ? number : std::nullopt;
+}
+
+template <class T>
+bool take(T& into, const std::optional<T>& value) {
+  if (value) into = *value;
+  return value.has_value();
+}
+
+/// False if argument `i` is no parameter, or has no valid value.
+bool set_parameter(std::string_view key, const std::optional<std::string_view>& value,
+                   EndpointSpec& endpoint) {
+  if (!value) {
+    if (key == "backup") return endpoint.backup = true;
+    if (key == "down") return endpoint.down = true;
+    return false;
+  }
+  if (key == "weight") return take(endpoint.weight, number_from(1, *value));
+  if (key == "max_conns") return take(endpoint.max_conns, number_from(0, *value));
+  if (key == "max_fails") return take(endpoint.max_fails, number_from(0, *value));
+  if (key == "fail_timeout") return take(endpoint.fail_timeout, config::parse_seconds(*value));
+  return false;
+}
+
+bool read_parameters(const Binding& binding, EndpointSpec& endpoint) {
+  bool valid = true;
+  for (std::size_t i = 1; i < binding.count(); ++i) {
+    std::string_view key = binding.argument(i);
+    std::optional<std::string_view> value;
+    if (const std::size_t equals = key.find('='); equals != std::string_view::npos) {
+      value = key.substr(equals + 1);
+      key = key.substr(0, equals);
+    }
+    if (set_parameter(key, value, endpoint)) continue;
+    valid = false;
+    if (refuse_later_parameter(binding, i, key, value.has_value())) continue;
+    binding.error_at(i, "invalid parameter \"" + binding.argument(i) + "\"",
+                     "weight=, max_fails=, fail_timeout=, max_conns=, backup and down are known");
+  }
+  return valid;
+}
+
+void set_server(Binding& binding) {
+  auto& group = binding.options<GroupOptions>();
+  auto endpoint = parse_endpoint(binding.argument(0));
+  if (!endpoint) {
+    binding.error_at(
+        0, std::string(endpoint.error()) + " in upstream \"" + binding.argument(0) + "\"");
+  }
+  EndpointSpec ignored;
+  if (!read_parameters(binding, endpoint ? *endpoint : ignored) || !endpoint) {
+    group.has_faulty_server = true;
+    return;
+  }
+  group.endpoints.push_back(*std::move(endpoint));
+}
+
+void set_keepalive(Binding& binding) {
+  auto& group = binding.options<GroupOptions>();
+  if (binding.count() == 2) {
+    if (binding.argument(1) != "local") {
+      binding.error_at(1, "invalid parameter \"" + binding.argument(1) + "\"",
+                       "\"local\" is the only one");
+    }
+    group.keepalive_local = true;
+  }
+  constexpr std::uint64_t kMax = 1'000'000;
+  if (const auto number = config::read_number(binding, 0, 0, kMax)) {
+    group.keepalive.set(static_cast<std::size_t>(*number), binding.where());
+  }
+}
+
+constexpr std::array kDirectives{
+    config::DirectiveSpec{.name = "upstream",
+                          .contexts = Context::http,
+                          .arguments = config::takes(1),
+                          .block = config::opens(Context::upstream),
+                          .repeat = config::Repeat::repeatable,
+                          .syntax = "NAME { ... }",
+                          .documentation = "Names a group of backends, for proxy_pass.",
+                          .set = set_upstream},
+    config::DirectiveSpec{
+        .name = "server",
+        .contexts = Context::upstream,
+        .arguments = config::takes_at_least(1),
+        .repeat = config::Repeat::repeatable,
+        .syntax = "ADDRESS [weight=N] [max_fails=N] [fail_timeout=TIME] [max_conns=N] [backup] "
+                  "[down]",
+        .documentation = "A backend of the group: a name or an address, with port 80 if it has "
+                         "none, or unix:PATH. Names are looked up again when their TTL has passed.",
+        .set = set_server},
+    config::DirectiveSpec{
+        .name = "keepalive",
+        .contexts = Context::upstream,
+        .arguments = config::takes(1, 2),
+        .syntax = "CONNECTIONS [local]",
+        .default_text = "64",
+        .documentation = "How many idle connections to the group each worker keeps; 0 keeps none. "
+                         "local: only the location that opened a connection uses it again.",
+        .set = set_keepalive},
+    config::DirectiveSpec{.name = "keepalive_timeout",
+                          .contexts = Context::upstream,
+                          .arguments = config::takes(1),
+                          .syntax = "TIME",
+                          .default_text = "60s",
+                          .documentation = "How long an idle connection to a backend stays open.",
+                          .set = config::set_duration<&GroupOptions::keepalive_timeout>},
+    config::DirectiveSpec{.name = "keepalive_requests",
+                          .contexts = Context::upstream,
+                          .arguments = config::takes(1),
+                          .syntax = "NUMBER",
+                          .default_text = "1000",
+                          .documentation = "How many requests a connection to a backend serves.",
+                          .set = config::set_number<&GroupOptions::keepalive_requests>},
+};
+
+ClusterSpec make_spec(const GroupOptions& group, const config::BuildFlags& flags) {
+  ClusterSpec spec;
+  spec.name = group.name;
+  spec.endpoints = group.endpoints;
+  spec.keep_alive = default_keep_alive(flags.compat_nginx);
+  KeepAlive& keep = spec.keep_alive;
+  if (group.keepalive.is_set) {
+    keep.max_idle = *group.keepalive;
+    keep.local = group.keepalive_local;
+  }
+  keep.idle_timeout = group.keepalive_timeout.value_or(keep.idle_timeout);
+  keep.max_requests = group.keepalive_requests.value_or(keep.max_requests);
+  return spec;
+}
+
+}  // namespace
+
+const config::Feature kUpstreamFeature{
+    .name = "upstream", .directives = kDirectives, .inherit = nullptr};
+
+Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostics,
+                      const config::BuildFlags& flags) {
+  Groups groups;
+  for (const auto& http : root.children()) {
+    if (http->context() != Context::http) continue;
+    for (const auto& level : http->children()) {
+      const auto* group = level->find<GroupOptions>();
+      if (level->context() != Context::upstream || group == nullptr) continue;
+      if (group->endpoints.empty() && !group->has_faulty_server) {
+        diagnostics.error(level->where(), "no servers are inside upstream");
+      } else if (!group->has_faulty_server &&
+                 std::ranges::all_of(group->endpoints, &EndpointSpec::backup)) {
+        diagnostics.error(level->where(), "no servers in upstream \"" + group->name + "\"",
+                          "at least one server must not be \"backup\"");
+      }
+      auto spec = std::make_shared<const ClusterSpec>(make_spec(*group, flags));
+      if (!groups.emplace(base::lower(group->name), std::move(spec)).second) {
+        diagnostics.error(level->where(), "duplicate upstream \"" + group->name + "\"");
+      }
+    }
+  }
+  return groups;
+}
+
+}  // namespace upstream
