@@ -5,6 +5,11 @@
 #include <vector>
 
 namespace async {
+
+#ifdef SALLYPORT_SANITIZED
+void* allocate_frame(std::size_t size) { return ::operator new(size); }
+void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
+#else
 namespace {
 
 constexpr std::size_t kStep = 64;        // sizes are rounded up to a multiple of this
@@ -29,10 +34,6 @@ constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / k
 
 }  // namespace
 
-#ifdef SALLYPORT_SANITIZED
-void* allocate_frame(std::size_t size) { return ::operator new(size); }
-void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
-#else
 void* allocate_frame(std::size_t size) {
   const std::size_t index = class_of(size);
   if (index >= kClasses) return ::operator new(size);

@@ -7,9 +7,7 @@
 namespace http {
 namespace {
 
-base::WallTime at(long seconds) {
-  return base::WallTime(std::chrono::seconds(seconds));
-}
+base::WallTime at(long seconds) { return base::WallTime(std::chrono::seconds(seconds)); }
 
 TEST(HttpDate, IsWrittenAsImfFixdate) {
   EXPECT_EQ(view(http_date(at(784111777))), "Sun, 06 Nov 1994 08:49:37 GMT");

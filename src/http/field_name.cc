@@ -81,9 +81,7 @@ FieldName intern_folded(std::string_view name) noexcept {
   return intern({folded.data(), name.size()});
 }
 
-std::string_view text_of(FieldName name) noexcept {
-  return kNames[static_cast<std::size_t>(name)];
-}
+std::string_view text_of(FieldName name) noexcept { return kNames[static_cast<std::size_t>(name)]; }
 
 bool equal_folded(std::string_view a, std::string_view b) noexcept {
   const auto fold = [](char c) { return c == '_' || c == '.' ? '-' : base::to_lower(c); };
@@ -99,10 +97,8 @@ bool is_hop_by_hop(FieldName name) noexcept {
     case FieldName::trailer:
     case FieldName::transfer_encoding:
     case FieldName::upgrade:
-    case FieldName::http2_settings:
-      return true;
-    default:
-      return false;
+    case FieldName::http2_settings: return true;
+    default: return false;
   }
 }
 
@@ -126,8 +122,7 @@ TrailerUse trailer_use(FieldName name) noexcept {
     case FieldName::x_forwarded_prefix:
     case FieldName::x_forwarded_proto:
     case FieldName::x_forwarded_server:
-    case FieldName::x_real_ip:
-      return TrailerUse::refuse;
+    case FieldName::x_real_ip: return TrailerUse::refuse;
     case FieldName::age:
     case FieldName::authorization:
     case FieldName::cache_control:
@@ -162,10 +157,8 @@ TrailerUse trailer_use(FieldName name) noexcept {
     case FieldName::x_accel_buffering:
     case FieldName::x_accel_charset:
     case FieldName::x_accel_expires:
-    case FieldName::x_accel_limit_rate:
-      return TrailerUse::drop;
-    default:
-      return TrailerUse::keep;
+    case FieldName::x_accel_limit_rate: return TrailerUse::drop;
+    default: return TrailerUse::keep;
   }
 }
 

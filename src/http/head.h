@@ -59,7 +59,7 @@ struct ResponseHead {
   std::uint16_t status = 0;
   Version version = Version::http_1_1;
   bool keep_alive = false;
-  bool upgrade = false;     // Connection names upgrade, and there is an Upgrade field
+  bool upgrade = false;  // Connection names upgrade, and there is an Upgrade field
   std::string_view reason;  // may be empty
 
   BodyFraming body;

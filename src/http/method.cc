@@ -30,10 +30,8 @@ bool is_safe(Method method) noexcept {
     case Method::head:
     case Method::options:
     case Method::trace:
-    case Method::propfind:
-      return true;
-    default:
-      return false;
+    case Method::propfind: return true;
+    default: return false;
   }
 }
 
@@ -45,10 +43,8 @@ bool is_idempotent(Method method) noexcept {
     case Method::copy:
     case Method::move:
     case Method::proppatch:
-    case Method::unlock:
-      return true;
-    default:
-      return is_safe(method);
+    case Method::unlock: return true;
+    default: return is_safe(method);
   }
 }
 

@@ -25,9 +25,7 @@ consteval std::array<Class, 256> make_classes() {
 }
 constexpr std::array<Class, 256> kClasses = make_classes();
 
-Class class_of(char c) noexcept {
-  return kClasses[static_cast<unsigned char>(c)];
-}
+Class class_of(char c) noexcept { return kClasses[static_cast<unsigned char>(c)]; }
 
 // Most paths are canonical as they arrive: no escape, no empty segment, none that begins with a
 // dot.
@@ -45,9 +43,7 @@ bool is_canonical_already(std::string_view path) noexcept {
   return true;
 }
 
-bool is_dots(std::string_view text) noexcept {
-  return text == "." || text == "..";
-}
+bool is_dots(std::string_view text) noexcept { return text == "." || text == ".."; }
 
 // Writes the canonical path into memory as long as the raw one.
 //
@@ -65,9 +61,7 @@ class Canonicaliser {
       const char c = raw[i];
       bool good = true;
       switch (class_of(c)) {
-        case Class::plain:
-          append(c);
-          break;
+        case Class::plain: append(c); break;
         case Class::slash:
           good = end_piece(Separator::plain);
           if (good) append_slash();
@@ -76,9 +70,7 @@ class Canonicaliser {
           good = take_escape(raw.substr(i + 1));
           i += 2;
           break;
-        case Class::forbidden:
-          good = fail(PathError::forbidden_byte);
-          break;
+        case Class::forbidden: good = fail(PathError::forbidden_byte); break;
       }
       if (!good) return std::unexpected(error_);
     }
@@ -101,13 +93,10 @@ class Canonicaliser {
     if (high < 0 || low < 0) return fail(PathError::bad_escape);
     const char c = static_cast<char>(high * 16 + low);
     switch (c) {
-      case '\0':
-        return fail(PathError::null_byte);
+      case '\0': return fail(PathError::null_byte);
       case '\r':
-      case '\n':
-        return fail(PathError::line_break);
-      case '/':
-        return take_encoded_slash();
+      case '\n': return fail(PathError::line_break);
+      case '/': return take_encoded_slash();
       case '\\':
         if (!end_piece(Separator::odd)) return false;
         append('\\');
@@ -185,7 +174,7 @@ class Canonicaliser {
   EncodedSlash encoded_slash_;
   MergeSlashes merge_;
   Separator left_ = Separator::plain;
-  bool escaped_ = false;   // the piece has an escape in it
+  bool escaped_ = false;  // the piece has an escape in it
   bool resolved_ = false;  // the piece was a dot segment: its slash is there already
   PathError error_ = PathError::not_absolute;
 };

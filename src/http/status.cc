@@ -85,16 +85,11 @@ unsigned wire_status(unsigned status) noexcept {
 
 std::string_view error_title(unsigned status) noexcept {
   switch (status) {
-    case 494:
-      return "400 Request Header Or Cookie Too Large";
-    case 495:
-      return "400 The SSL certificate error";
-    case 496:
-      return "400 No required SSL certificate was sent";
-    case 497:
-      return "400 The plain HTTP request was sent to HTTPS port";
-    default:
-      return status >= 300 ? text_with_code(status) : std::string_view{};
+    case 494: return "400 Request Header Or Cookie Too Large";
+    case 495: return "400 The SSL certificate error";
+    case 496: return "400 No required SSL certificate was sent";
+    case 497: return "400 The plain HTTP request was sent to HTTPS port";
+    default: return status >= 300 ? text_with_code(status) : std::string_view{};
   }
 }
 

@@ -38,10 +38,8 @@ Refusal ChunkedDecoder::take_framing(std::string_view input, std::size_t& taken,
   const char c = input.front();
   switch (at_) {
     case At::size_first:
-    case At::size:
-      return take_size(c);
-    case At::extension:
-      return take_extension(input, taken);
+    case At::size: return take_size(c);
+    case At::extension: return take_extension(input, taken);
     case At::size_lf:
       if (c != '\n') return Refusal::bare_cr;
       at_ = left_ == 0 ? At::trailer : At::data;
@@ -55,14 +53,12 @@ Refusal ChunkedDecoder::take_framing(std::string_view input, std::size_t& taken,
       at_ = At::size_first;
       digits_ = 0;
       return Refusal::none;
-    case At::trailer:
-      return take_trailer(input, taken, trailers);
+    case At::trailer: return take_trailer(input, taken, trailers);
     case At::trailer_lf:
       if (c != '\n') return Refusal::bare_cr;
       return end_trailer_line(trailers);
     case At::data:
-    case At::finished:
-      break;
+    case At::finished: break;
   }
   CHECK(false);
 }
@@ -137,10 +133,8 @@ Refusal ChunkedDecoder::end_trailer_line(Fields& trailers) {
   // Whoever folds '_' and '.' would see the folded name; so that one decides.
   const FieldName seen = field.id == FieldName::other ? intern_folded(field.name) : field.id;
   switch (trailer_use(seen)) {
-    case TrailerUse::refuse:
-      return Refusal::trailer_forbidden;
-    case TrailerUse::drop:
-      return Refusal::none;
+    case TrailerUse::refuse: return Refusal::trailer_forbidden;
+    case TrailerUse::drop: return Refusal::none;
     case TrailerUse::keep:
       return trailers.add(field) ? Refusal::none : Refusal::trailer_too_many_fields;
   }

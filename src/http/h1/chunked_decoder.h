@@ -30,7 +30,7 @@ class ChunkedDecoder {
   struct Step {
     State state = State::need_more;
     std::size_t consumed = 0;  // of the input, `data` included; on `done`, what follows is not ours
-    std::string_view data{};   // of `data`: a view into the input, never empty
+    std::string_view data{};  // of `data`: a view into the input, never empty
     Refusal refusal = Refusal::none;
   };
 
@@ -49,7 +49,7 @@ class ChunkedDecoder {
  private:
   enum class At : std::uint8_t {
     size_first,  // the first digit of a chunk size
-    size,        // further digits, or what ends them
+    size,  // further digits, or what ends them
     extension,
     size_lf,  // the LF of a size line
     data,

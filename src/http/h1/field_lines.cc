@@ -12,9 +12,7 @@ namespace http::h1 {
 
 namespace {
 
-bool is_blank(char c) noexcept {
-  return c == ' ' || c == '\t';
-}
+bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 std::string_view trim_blanks(std::string_view text) noexcept {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);

@@ -30,7 +30,7 @@ struct LengthFields {
 
 struct ConnectionOptions {
   bool keep_alive = false;  // the verdict: the version's default and what the field says
-  bool upgrade = false;     // there is an Upgrade field, and Connection names it
+  bool upgrade = false;  // there is an Upgrade field, and Connection names it
 };
 /// RFC 9112 §9.3, RFC 9110 §7.8.
 [[nodiscard]] ConnectionOptions read_connection(const Fields& fields, Version version) noexcept;

@@ -10,12 +10,9 @@ constexpr std::size_t kMaxEmptyLines = 4;
 
 Refusal refusal_of_control(char c) noexcept {
   switch (c) {
-    case '\n':
-      return Refusal::bare_lf;
-    case '\0':
-      return Refusal::nul;
-    default:
-      return Refusal::control_byte;
+    case '\n': return Refusal::bare_lf;
+    case '\0': return Refusal::nul;
+    default: return Refusal::control_byte;
   }
 }
 

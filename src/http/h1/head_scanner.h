@@ -67,7 +67,7 @@ class HeadScanner {
   std::size_t first_line_end_ = 0;
   std::size_t line_start_ = 0;
   std::size_t scanned_ = 0;
-  std::size_t lines_ = 0;        // complete ones that are not empty
+  std::size_t lines_ = 0;  // complete ones that are not empty
   std::size_t empty_lines_ = 0;  // before the first line
 };
 

@@ -11,9 +11,7 @@ namespace http::h1 {
 
 namespace {
 
-bool is_clean(std::string_view text) noexcept {
-  return find_control(text, 0) == text.size();
-}
+bool is_clean(std::string_view text) noexcept { return find_control(text, 0) == text.size(); }
 
 // HTTP/2 and 3 heads are spelled as 1.1: that is what this connection speaks.
 std::string_view version_text(Version version) noexcept {
@@ -85,9 +83,7 @@ void HeadWriter::fields(const Fields& all) noexcept {
   for (const Field& each : all) field(each.name, each.value);
 }
 
-void HeadWriter::end() noexcept {
-  append("\r\n");
-}
+void HeadWriter::end() noexcept { append("\r\n"); }
 
 std::string_view chunk_header(std::uint64_t size, std::span<char, 18> into) noexcept {
   CHECK(size > 0);

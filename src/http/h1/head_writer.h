@@ -21,7 +21,7 @@ class HeadWriter {
   enum class Verdict : std::uint8_t {
     ok,
     overflow,  // needed() bytes are needed; begin again with more
-    unsafe,    // something would have broken the framing: a 500 or 502, never sent
+    unsafe,  // something would have broken the framing: a 500 or 502, never sent
   };
 
   explicit HeadWriter(std::span<char> into) noexcept : into_(into) {}

@@ -461,11 +461,7 @@ constexpr auto kResponses = std::to_array<HostileHead>({
 
 }  // namespace
 
-std::span<const HostileHead> hostile_requests() noexcept {
-  return kRequests;
-}
-std::span<const HostileHead> hostile_responses() noexcept {
-  return kResponses;
-}
+std::span<const HostileHead> hostile_requests() noexcept { return kRequests; }
+std::span<const HostileHead> hostile_responses() noexcept { return kResponses; }
 
 }  // namespace http::h1
