@@ -1,0 +1,142 @@
+// `upstream` blocks: what they make, and what is wrong with them.
+#include "upstream/upstream_directives.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "config/interpreter.h"
+#include "config/memory_files.h"
+#include "config/parser.h"
+
+namespace upstream {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr config::DirectiveSpec kHttp[] = {{.name = "http",
+                                            .contexts = config::Context::main,
+                                            .arguments = config::takes(0),
+                                            .block = config::opens(config::Context::http),
+                                            .documentation = "d"}};
+
+struct Loaded {
+  config::MemoryFiles files;
+  config::Diagnostics diagnostics;
+  config::Tree tree;
+  config::Level root;
+  Groups groups;
+
+  explicit Loaded(const std::string& blocks, bool compat = false) {
+    const std::array features{
+        config::Feature{.name = "http", .directives = kHttp, .inherit = nullptr}, kUpstreamFeature};
+    const config::Vocabulary vocabulary(features, {});
+    config::parse_text("t.conf", "http { " + blocks + " }", files, diagnostics, tree);
+    const config::BuildFlags flags{.compat_nginx = compat};
+    config::interpret(tree, vocabulary, root, diagnostics, files, flags);
+    groups = collect_groups(root, diagnostics, flags);
+  }
+  std::vector<std::string> messages() const {
+    std::vector<std::string> texts;
+    for (const config::Diagnostic& each : diagnostics.list()) texts.push_back(each.message);
+    return texts;
+  }
+};
+
+TEST(UpstreamDirectives, ReadEveryParameterOfAServer) {
+  const Loaded loaded(R"(upstream Backend {
+    server 10.0.0.1:8080 weight=5 max_fails=3 fail_timeout=1m max_conns=7;
+    server app.example backup;
+    server unix:/run/app.sock down;
+    server [::1]:90;
+  })");
+  EXPECT_THAT(loaded.messages(), IsEmpty());
+  const ClusterSpec& spec = *loaded.groups.at("backend");
+  EXPECT_EQ(spec.name, "Backend");
+  EXPECT_TRUE(spec.is_group);
+  ASSERT_EQ(spec.endpoints.size(), 4U);
+  const EndpointSpec& first = spec.endpoints[0];
+  EXPECT_EQ(first.address->text(), "10.0.0.1:8080");
+  EXPECT_EQ(first.weight, 5U);
+  EXPECT_EQ(first.max_fails, 3U);
+  EXPECT_EQ(first.fail_timeout, 60s);
+  EXPECT_EQ(first.max_conns, 7U);
+  EXPECT_EQ(spec.endpoints[1].host, "app.example");
+  EXPECT_FALSE(spec.endpoints[1].port);
+  EXPECT_TRUE(spec.endpoints[1].backup);
+  EXPECT_EQ(spec.endpoints[2].address->text(), "unix:/run/app.sock");
+  EXPECT_TRUE(spec.endpoints[2].down);
+  EXPECT_EQ(spec.endpoints[3].address->text(), "[::1]:90");
+}
+
+TEST(UpstreamDirectives, KeepConnectionsByDefault) {
+  const Loaded native("upstream a { server b; }");
+  EXPECT_EQ(native.groups.at("a")->keep_alive.max_idle, 64U);
+  EXPECT_FALSE(native.groups.at("a")->keep_alive.local);
+  const Loaded compat("upstream a { server b; }", true);
+  EXPECT_EQ(compat.groups.at("a")->keep_alive.max_idle, 32U);
+  EXPECT_TRUE(compat.groups.at("a")->keep_alive.local);
+}
+
+TEST(UpstreamDirectives, SetHowConnectionsAreKept) {
+  const Loaded loaded(
+      "upstream a { server b; keepalive 7 local; keepalive_timeout 5s; keepalive_requests 9; }"
+      "upstream c { server b; keepalive 0; }");
+  EXPECT_THAT(loaded.messages(), IsEmpty());
+  const KeepAlive& keep = loaded.groups.at("a")->keep_alive;
+  EXPECT_EQ(keep.max_idle, 7U);
+  EXPECT_TRUE(keep.local);
+  EXPECT_EQ(keep.idle_timeout, 5s);
+  EXPECT_EQ(keep.max_requests, 9U);
+  EXPECT_EQ(loaded.groups.at("c")->keep_alive.max_idle, 0U);
+}
+
+TEST(UpstreamDirectives, RefuseGroupsWithoutServersAndNamesTwice) {
+  EXPECT_THAT(Loaded("upstream a { }").messages(), ElementsAre("no servers are inside upstream"));
+  EXPECT_THAT(Loaded("upstream a { server b backup; }").messages(),
+              ElementsAre("no servers in upstream \"a\""));
+  EXPECT_THAT(Loaded("upstream a { server b; } upstream A { server c; }").messages(),
+              ElementsAre("duplicate upstream \"A\""));
+}
+
+TEST(UpstreamDirectives, ReportAllThatIsWrongInNginxsWords) {
+  const Loaded loaded(R"(upstream a {
+    server b:0;
+    server b:99999;
+    server b/c;
+    server :80;
+    server [::1;
+    server [::x]:80;
+    server unix:;
+    server b weight=0;
+    server b weight=-1 nonsense;
+    server b fail_timeout=x;
+  })");
+  EXPECT_THAT(
+      loaded.messages(),
+      ElementsAre("invalid port in upstream \"b:0\"", "invalid port in upstream \"b:99999\"",
+                  "invalid host in upstream \"b/c\"", "no host in upstream \":80\"",
+                  "invalid host in upstream \"[::1\"",
+                  "invalid IPv6 address in upstream \"[::x]:80\"",
+                  "no path in the unix domain socket in upstream \"unix:\"",
+                  "invalid parameter \"weight=0\"", "invalid parameter \"weight=-1\"",
+                  "invalid parameter \"nonsense\"", "invalid parameter \"fail_timeout=x\""));
+}
+
+TEST(UpstreamDirectives, RefuseParametersOfLaterStagesByName) {
+  const Loaded loaded("upstream a { server b resolve slow_start=30s service=http route=x drain; }");
+  EXPECT_THAT(loaded.messages(), ElementsAre("parameter \"resolve\" is not supported yet",
+                                             "parameter \"slow_start=30s\" is not supported yet",
+                                             "parameter \"service=http\" is not supported yet",
+                                             "parameter \"route=x\" is not supported yet",
+                                             "parameter \"drain\" is not supported yet"));
+}
+
+}  // namespace
+}  // namespace upstream
