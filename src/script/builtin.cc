@@ -21,7 +21,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"limit_rate", "language"},
     {"limit_req_status", "language"},
     {"realpath_root", "language"},
-    {"remote_user", "language"},
     {"request_body", "language"},
     {"request_body_file", "language"},
     {"request_filename", "language"},

@@ -193,6 +193,19 @@ TEST_F(HttpVariables, OfCookies) {
   EXPECT_EQ(get("cookie_y"), "(none)");
 }
 
+TEST_F(HttpVariables, OfBasicAuthentication) {
+  EXPECT_EQ(get("remote_user"), "(none)");
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"Basic YW5uOnBhc3M6d29yZA==", "ann"}, {"basic  YW5uOg", "ann"},     {"Basic YW5u", "(none)"},
+      {"Basic OnBhc3M=", "(none)"},          {"Basic YW5u!zo=", "(none)"}, {"Basic ", "(none)"},
+      {"Bearer YW5uOnBhc3M=", "(none)"},
+  };
+  for (const auto& [credentials, user] : cases) {
+    ASSERT_TRUE(ex().request.fields.set("Authorization", credentials));
+    EXPECT_EQ(get("remote_user"), user) << credentials;
+  }
+}
+
 TEST_F(HttpVariables, OfTheBody) {
   EXPECT_EQ(get("content_length"), "(none)");
   EXPECT_EQ(get("content_type"), "(none)");
@@ -350,7 +363,7 @@ TEST_F(HttpVariables, KnowWhichCarryCredentials) {
   Variables variables;
   config::Diagnostics diagnostics;
   for (const auto* name :
-       {"http_cookie", "http_authorization", "http_proxy_authorization", "cookie_a",
+       {"http_cookie", "http_authorization", "http_proxy_authorization", "cookie_a", "remote_user",
         "sent_http_set_cookie", "upstream_http_set_cookie", "upstream_cookie_a",
         "sent_trailer_set_cookie", "upstream_trailer_set_cookie", "HTTP_Authorization"}) {
     EXPECT_TRUE(variables.use(name, {}, diagnostics)->secret) << name;
