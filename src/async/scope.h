@@ -77,4 +77,29 @@ class Scope : private Link {
   bool draining_ = false;
 };
 
+/// `co_await within(scope, task)`: runs `task` like co_await alone, but its operations (and those of
+/// what it awaits) belong to `scope`: stopping that scope cancels them.
+template <class T>
+struct Within {
+  Scope& scope;
+  Task<T> task;
+  struct Awaiter {
+    Scope& scope;
+    typename Task<T>::Awaiter inner;
+    [[nodiscard]] static bool await_ready() noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
+      inner.child.promise().continuation = parent;
+      inner.child.promise().scope = &scope;
+      return inner.child;
+    }
+    T await_resume() { return inner.await_resume(); }
+  };
+  Awaiter operator co_await() && noexcept { return {scope, std::move(task).operator co_await()}; }
+};
+template <class T>
+[[nodiscard]] Within<T> within(Scope& scope, Task<T> task) noexcept {
+  return {scope, std::move(task)};
+}
+
 }  // namespace async

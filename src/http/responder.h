@@ -40,6 +40,9 @@ class Responder {
   [[nodiscard]] virtual async::Task<base::Result<void>> finish(const Fields& trailers,
                                                                base::Deadline deadline) = 0;
 
+  /// No further request is wanted after this one: said in the head, if that is still to be sent.
+  virtual void close_after() noexcept = 0;
+
   [[nodiscard]] virtual bool head_sent() const noexcept = 0;
   /// The response was sent whole, as its framing promised.
   [[nodiscard]] virtual bool ended() const noexcept = 0;

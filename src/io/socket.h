@@ -32,8 +32,7 @@ class SocketStream final : public Stream, private Pollable {
 
   /// The local end, asked of the kernel.
   [[nodiscard]] base::Address local_address() const noexcept;
-  /// True once the peer has ended or reset the connection: a pooled connection that is no use.
-  [[nodiscard]] bool peer_closed() const noexcept { return hung_up_; }
+  [[nodiscard]] bool peer_closed() const noexcept override { return hung_up_; }
   void set_no_delay(bool on) noexcept;
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
   /// What a failed connect left in SO_ERROR, 0 if nothing.

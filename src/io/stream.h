@@ -69,6 +69,10 @@ class Stream {
   /// The destructor will reset the connection instead of ending it in order.
   virtual void abort() noexcept = 0;
 
+  /// The peer has ended or reset its side, as far as is known without reading. What it sent before
+  /// may still be unread.
+  [[nodiscard]] virtual bool peer_closed() const noexcept { return false; }
+
   [[nodiscard]] virtual EventLoop& loop() const noexcept = 0;
 };
 

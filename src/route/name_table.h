@@ -31,6 +31,8 @@ class NameTable {
   [[nodiscard]] Added add(std::string_view name, std::size_t value);
   void add(script::Pattern pattern, std::size_t value);
 
+  [[nodiscard]] bool has_patterns() const noexcept { return !patterns_.empty(); }
+
   /// `host` in lower case, without port. `captures` and `slots` are filled by a regular expression;
   /// one that exceeds its step limit counts as not matching.
   [[nodiscard]] std::optional<NameMatch> find(std::string_view host, base::Captures& captures,

@@ -86,6 +86,31 @@ base::Result<void> BodyReader::at_end_of_stream() {
   return {};
 }
 
+std::optional<base::Result<std::string_view>> BodyReader::next_received() {
+  std::string_view piece;
+  const auto outcome = take_pending(piece);
+  if (!outcome) return base::fail(outcome.error());
+  if (*outcome == Outcome::need_more) return std::nullopt;
+  return piece;
+}
+
+void BodyReader::notice_end() {
+  if (ended_) return;
+  if (framing_.kind == Kind::length) ended_ = left_ == 0;
+  if (framing_.kind != Kind::chunked || pending_.empty()) return;
+  // Tried on a copy: if data follows, it is the next read's.
+  ChunkedDecoder ahead = chunked_;
+  const std::size_t trailers_before = trailers_.count();
+  const ChunkedDecoder::Step step = ahead.decode(pending_, trailers_);
+  if (step.state == ChunkedDecoder::State::done) {
+    chunked_ = ahead;
+    pending_.remove_prefix(step.consumed);
+    ended_ = true;
+  } else if (trailers_.count() != trailers_before) {
+    trailers_.clear();
+  }
+}
+
 std::optional<base::Result<std::string_view>> BodyReader::try_read() {
   while (true) {
     std::string_view piece;

@@ -29,6 +29,12 @@ class BodyReader final : public Body {
   [[nodiscard]] std::optional<std::uint64_t> length() const noexcept override;
   [[nodiscard]] const Fields& trailers() const noexcept override { return trailers_; }
 
+  /// try_read() from what was received already, without touching the stream: earlier pieces stay
+  /// valid. Nothing: more must be read. Also tells whether the end has come (ended()).
+  [[nodiscard]] std::optional<base::Result<std::string_view>> next_received();
+  /// Sees the end of the body if all of it has been received. Earlier pieces stay valid.
+  void notice_end();
+
   /// Body bytes given so far, without framing.
   [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_; }
   /// Bytes taken from the stream so far, those in `received` not counted.

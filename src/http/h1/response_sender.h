@@ -35,8 +35,7 @@ class ResponseSender final : public Responder {
   [[nodiscard]] std::uint64_t bytes_sent() const noexcept override { return body_.bytes_sent(); }
   [[nodiscard]] std::uint64_t head_bytes_sent() const noexcept override { return head_bytes_; }
 
-  /// The connection ends after this response, and its head will say so.
-  void close_after() noexcept { keep_alive_ = false; }
+  void close_after() noexcept override { keep_alive_ = false; }
   /// May the next request be read, as far as this response goes?
   [[nodiscard]] bool keeps_alive() const noexcept { return keep_alive_ && ended(); }
 

@@ -1,0 +1,306 @@
+// The life of a client's connection: TLS, then one exchange after the other.
+#include <optional>
+#include <utility>
+
+#include "http/h1/body_reader.h"
+#include "http/h1/request_parser.h"
+#include "http/h1/response_sender.h"
+#include "proxy/context.h"
+#include "proxy/request_body.h"
+#include "proxy/response.h"
+#include "proxy/serve.h"
+#include "tls/stream.h"
+
+namespace proxy {
+namespace {
+
+using base::ErrorCode;
+using http::h1::HeadProgress;
+using http::h1::Refusal;
+using io::Direction;
+using io::Waiting;
+using observe::Counter;
+using observe::Level;
+
+// How long, and for how many bytes, a client may go on sending after we have answered for the last
+// time: closing at once would reset the connection, and the client might lose the answer.
+constexpr std::chrono::seconds kLingerPause{5};
+constexpr std::chrono::seconds kLingerTime{30};
+constexpr std::size_t kLingerBytes = 1024 * 1024;
+
+async::Task<void> linger(io::Stream& stream) {
+  stream.shutdown_write();
+  io::EventLoop& loop = stream.loop();
+  const base::Deadline end = loop.now() + kLingerTime;
+  io::Buffer buffer(io::Buffer::kSmall);
+  for (std::size_t total = 0; total < kLingerBytes;) {
+    buffer.clear();
+    const auto count = co_await io::read(stream, buffer.writable(),
+                                         std::min(end, base::Deadline(loop.now() + kLingerPause)));
+    if (!count || *count == 0) co_return;
+    total += *count;
+  }
+}
+
+Counter counter_for(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::uri_too_long: return Counter::limit_uri_size;
+    case Refusal::line_too_long:
+    case Refusal::head_too_large: return Counter::limit_header_size;
+    case Refusal::too_many_fields: return Counter::limit_header_count;
+    default: return Counter::requests_refused;
+  }
+}
+
+class HttpConnection {
+ public:
+  HttpConnection(Worker& worker, exchange::Connection& facts, io::Stream& stream,
+                 const base::Address& listener) noexcept
+      : worker_(worker), facts_(facts), stream_(stream), listener_(listener) {}
+
+  async::Task<void> run();
+
+ private:
+  async::Task<bool> wait_for_request();
+  async::Task<bool> exchange_one();
+  async::Task<HeadProgress> read_head(http::RequestHead& head, const ClientOptions& options);
+  async::Task<bool> serve_request(Context& context, http::h1::BodyReader& body,
+                                  http::h1::ResponseSender& sender);
+  async::Task<void> refuse(Context& context, const HeadProgress& progress);
+  void finish(Context& context, const http::h1::ResponseSender& sender);
+  void keep_leftover(const http::h1::BodyReader& body);
+  [[nodiscard]] const ClientOptions& default_options(const Site& site) const;
+
+  Worker& worker_;
+  exchange::Connection& facts_;
+  io::Stream& stream_;
+  const base::Address& listener_;
+  io::Buffer in_;
+};
+
+const ClientOptions& HttpConnection::default_options(const Site& site) const {
+  const ListenGroup* group = site.find(listener_);
+  return group->servers[group->default_server]->level->get<ClientOptions>();
+}
+
+async::Task<void> HttpConnection::run() {
+  while (co_await wait_for_request()) {
+    if (!co_await exchange_one()) break;
+  }
+}
+
+// Idle: no buffer, no exchange, and a drain ends it.
+async::Task<bool> HttpConnection::wait_for_request() {
+  if (!in_.empty()) co_return !worker_.connections.draining();
+  in_.release();
+  if (worker_.site->find(listener_) == nullptr) co_return false;
+  const ClientOptions& options = default_options(*worker_.site);
+  const auto patience = facts_.requests == 0 ? *options.header_timeout : *options.keepalive_timeout;
+  worker_.counters.add(Counter::connections_idle);
+  const auto ready = co_await io::ready(stream_, Direction::read, worker_.loop.now() + patience,
+                                        Waiting::idle);
+  worker_.counters.subtract(Counter::connections_idle);
+  if (!ready && ready.error().is(ErrorCode::timed_out)) {
+    worker_.counters.add(facts_.requests == 0 ? Counter::limit_header_time
+                                              : Counter::limit_keepalive_time);
+  }
+  co_return ready.has_value();
+}
+
+async::Task<HeadProgress> HttpConnection::read_head(http::RequestHead& head,
+                                                    const ClientOptions& options) {
+  const http::h1::HeadLimits limits{
+      .max_line = *options.large_buffer_size,
+      .max_total = *options.large_buffer_count * *options.large_buffer_size,
+      .max_fields = *options.max_headers};
+  http::h1::RequestHeadParser parser(limits);
+  const base::Deadline deadline = worker_.loop.now() + *options.header_timeout;
+  in_.compact();
+  in_.grow(std::max<std::size_t>(io::Buffer::kSmall, *options.header_buffer_size));
+  while (true) {
+    const HeadProgress progress = parser.feed(in_.readable(), head);
+    if (progress.done() || progress.refused()) co_return progress;
+    if (in_.full()) in_.grow(in_.capacity() * 2);  // the parser refuses what passes its limits
+    const auto count = co_await io::read(stream_, in_.writable(), deadline);
+    if (count && *count > 0) {
+      in_.commit(*count);
+      continue;
+    }
+    if (!count && count.error().is(ErrorCode::timed_out)) {
+      worker_.counters.add(Counter::limit_header_time);
+    }
+    co_return progress;  // need_more: the client is gone or too slow
+  }
+}
+
+async::Task<bool> HttpConnection::exchange_one() {
+  const std::shared_ptr<Site> site = worker_.site;
+  const ListenGroup* group = site->find(listener_);
+  if (group == nullptr) co_return false;
+  base::Arena arena;
+  exchange::Exchange exchange(facts_, arena);
+  exchange.named_captures =
+      arena.make_array<std::optional<std::string_view>>(site->listing().slot_count);
+  exchange.started = worker_.loop.now();
+  exchange.started_wall = worker_.loop.wall();
+  const VirtualServer* first = group->servers[group->default_server];
+  const HeadProgress progress =
+      co_await read_head(exchange.request, first->level->get<ClientOptions>());
+  if (!progress.done() && !progress.refused()) co_return false;
+  ++facts_.requests;
+  exchange.request_length = progress.size;
+  http::h1::BodyReader body(stream_, progress.done() ? exchange.request.body : http::BodyFraming{},
+                            in_.readable().substr(progress.size), arena);
+  http::h1::ResponseSender sender(stream_, exchange.request);
+  RequestBody limited(body, sender, worker_.loop, exchange.request.expect_continue);
+  Context context{.worker = worker_, .site = *site, .listener = *group, .exchange = exchange,
+                  .body = limited, .responder = sender, .client = stream_,
+                  .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
+  context.server = first;
+  context.level = first->level;
+  if (progress.refused()) {
+    co_await refuse(context, progress);
+    finish(context, sender);
+    co_await linger(stream_);
+    co_return false;
+  }
+  co_return co_await serve_request(context, body, sender);
+}
+
+async::Task<bool> HttpConnection::serve_request(Context& context, http::h1::BodyReader& body,
+                                                http::h1::ResponseSender& sender) {
+  worker_.counters.add(Counter::requests);
+  worker_.counters.add(Counter::requests_active);
+  co_await serve(context);
+  worker_.counters.subtract(Counter::requests_active);
+  context.exchange.request_length += body.delivered();
+  finish(context, sender);
+  if (context.closed_silently) co_return false;
+  const bool keeps = sender.keeps_alive() && !context.close_after && body.ended();
+  if (!keeps && !body.ended() && sender.ended()) co_await linger(stream_);
+  if (keeps) keep_leftover(body);
+  co_return keeps;
+}
+
+async::Task<void> HttpConnection::refuse(Context& context, const HeadProgress& progress) {
+  worker_.counters.add(counter_for(progress.refusal));
+  context.close_after = true;
+  context.exchange.request.keep_alive = false;
+  context.exchange.request.version = http::Version::http_1_1;
+  log(context, Level::info, http::h1::explain(progress.refusal));
+  static_cast<void>(
+      co_await respond(context, Answer{.status = http::h1::status_of(progress.refusal)}));
+}
+
+// Once for each exchange: byte counts, counters, the access log.
+void HttpConnection::finish(Context& context, const http::h1::ResponseSender& sender) {
+  exchange::Exchange& exchange = context.exchange;
+  context.take_time();
+  exchange.bytes_sent += sender.bytes_sent();
+  exchange.body_bytes_sent += sender.bytes_sent() - sender.head_bytes_sent();
+  exchange.head_sent = sender.head_sent();
+  exchange.completed = exchange.completed || sender.ended();
+  worker_.counters.add(observe::response_counter(exchange.response.status));
+  worker_.counters.add(Counter::bytes_in, exchange.request_length);
+  worker_.counters.add(Counter::bytes_out, exchange.bytes_sent);
+}
+
+// What was read behind this request is the beginning of the next.
+void HttpConnection::keep_leftover(const http::h1::BodyReader& body) {
+  const std::string_view leftover = body.leftover();
+  if (body.read_from_stream() == 0) {
+    in_.consume(in_.size() - leftover.size());  // it is the end of in_ itself
+    return;
+  }
+  in_.clear();
+  in_.grow(leftover.size());
+  in_.append(leftover);
+}
+
+// 400 in the clear for a client that speaks HTTP to a TLS port.
+async::Task<void> answer_plain_request(Worker& worker, exchange::Connection& facts,
+                                       const ListenGroup& group, Site& site,
+                                       std::unique_ptr<io::Stream> stream) {
+  worker.counters.add(Counter::plain_on_tls_port);
+  base::Arena arena;
+  exchange::Exchange exchange(facts, arena);
+  exchange.started = worker.loop.now();
+  http::h1::BodyReader body(*stream, {}, {}, arena);
+  http::h1::ResponseSender sender(*stream, exchange.request);
+  RequestBody limited(body, sender, worker.loop, false);
+  const VirtualServer* server = group.servers[group.default_server];
+  Context context{.worker = worker, .site = site, .listener = group, .exchange = exchange,
+                  .body = limited, .responder = sender, .client = *stream};
+  context.server = server;
+  context.level = server->level;
+  context.close_after = true;
+  log(context, Level::info, "client sent plain HTTP request to HTTPS port");
+  static_cast<void>(co_await respond(context, Answer{.status = 497}));
+  co_await linger(*stream);
+}
+
+void log_handshake_failure(const Worker& worker, const exchange::Connection& facts,
+                           const base::Error& error, std::string_view detail) {
+  const auto& sink = *worker.site->listing().error_log;
+  if (!sink.enabled(Level::info)) return;
+  const std::string client = facts.peer.ip_text();
+  const std::string server = facts.local.text();
+  const std::string what = detail.empty() ? describe(error) : std::string(detail);
+  sink.write(Level::info, what + " while SSL handshaking",
+             {.connection = facts.number, .client = client, .server = server});
+}
+
+// The encrypted stream, or null when the connection is over.
+async::Task<std::unique_ptr<io::Stream>> secure(Worker& worker, exchange::Connection& facts,
+                                                std::unique_ptr<io::Stream> plain,
+                                                const ListenGroup& group,
+                                                std::shared_ptr<Site> site) {
+  Site::Source source(*site, group);
+  auto stream = tls::TlsStream::server(std::move(plain), source.initial(), source);
+  const auto& options = group.servers[group.default_server]->level->get<ClientOptions>();
+  const auto done = co_await stream->handshake(worker.loop.now() + *options.header_timeout);
+  if (!done) {
+    if (done.error().context == tls::TlsStream::kPlainHttpRequest) {
+      // The request itself need not be read: its answer is the same whatever it says.
+      co_await answer_plain_request(worker, facts, group, *site, stream->take_plaintext().stream);
+      co_return nullptr;
+    }
+    if (done.error().is(ErrorCode::timed_out)) worker.counters.add(Counter::limit_handshake_time);
+    worker.counters.add(Counter::handshakes_failed);
+    log_handshake_failure(worker, facts, done.error(), stream->failure());
+    co_return nullptr;
+  }
+  worker.counters.add(stream->resumed() ? Counter::handshakes_resumed : Counter::handshakes_full);
+  facts.tls = true;
+  facts.tls_protocol = stream->protocol();
+  facts.tls_cipher = stream->cipher();
+  facts.tls_server_name = stream->sni();
+  co_return stream;
+}
+
+}  // namespace
+
+async::Task<void> serve_connection(Worker& worker, io::Accepted accepted, base::Address local) {
+  const ListenGroup* group = worker.site->find(local);
+  if (group == nullptr) co_return;
+  auto socket = io::SocketStream::adopt(worker.loop, std::move(accepted.socket));
+  if (!socket) co_return;
+  exchange::Connection facts;
+  facts.number = worker.connection_numbers.fetch_add(1, std::memory_order_relaxed) + 1;
+  facts.peer = accepted.peer;
+  facts.local = local.is_wildcard() ? (*socket)->local_address() : local;
+  facts.accepted_at = worker.loop.now();
+  const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
+  if (*options.tcp_nodelay && !local.is_unix()) (*socket)->set_no_delay(true);
+  std::unique_ptr<io::Stream> stream = *std::move(socket);
+  if (group->tls) {
+    stream = co_await secure(worker, facts, std::move(stream), *group, worker.site);
+    if (stream == nullptr) co_return;
+  }
+  HttpConnection connection(worker, facts, *stream, local);
+  co_await connection.run();
+  // In order: close_notify and FIN, unless something went wrong that the client must notice.
+  stream->shutdown_write();
+}
+
+}  // namespace proxy

@@ -1,0 +1,65 @@
+// Context: what the steps of one exchange share. Made by the connection, gone with the exchange.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "config/level.h"
+#include "exchange/exchange.h"
+#include "http/responder.h"
+#include "io/stream.h"
+#include "observe/counters.h"
+#include "observe/error_log.h"
+#include "proxy/client_options.h"
+#include "proxy/site.h"
+#include "proxy/worker.h"
+#include "route/route_table.h"
+
+namespace proxy {
+
+class RequestBody;
+
+struct Context {
+  Worker& worker;
+  Site& site;                      // the connection holds it
+  const ListenGroup& listener;
+  exchange::Exchange& exchange;
+  RequestBody& body;
+  http::Responder& responder;
+  io::Stream& client;              // for tunnels, and to see the client leave
+  std::string_view pipelined{};    // what the client sent behind a request without a body
+  const VirtualServer* server = nullptr;
+  const route::Location* location = nullptr;
+  const config::Level* level = nullptr;  // the location's, else the server's
+  bool close_after = false;        // the client's connection must not serve another request
+  bool closed_silently = false;    // return 444
+
+  [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
+  [[nodiscard]] base::TimePoint now() const noexcept { return worker.loop.now(); }
+  void count(observe::Counter counter, std::uint64_t n = 1) { worker.counters.add(counter, n); }
+  /// Times for variables, as of now.
+  void take_time() noexcept {
+    exchange.now = worker.loop.now();
+    exchange.now_wall = worker.loop.wall();
+  }
+};
+
+/// A response that the proxy makes itself. Views live as long as the exchange.
+struct Answer {
+  unsigned status = 500;
+  std::string_view text{};          // empty: the status's page
+  bool has_text = false;
+  std::string_view location{};      // of a redirect
+  bool close_silently = false;      // no response at all
+};
+
+/// Before a final head is sent: whether the connection may serve another request, said to the
+/// responder.
+void decide_keep_alive(Context& context);
+
+/// Writes to the error log of the context's level, with both peers.
+void log(const Context& context, observe::Level level, std::string_view message,
+         std::string_view upstream = {});
+
+}  // namespace proxy

@@ -1,0 +1,470 @@
+#include "proxy/forward.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "http/h1/client_exchange.h"
+#include "proxy/held_body.h"
+#include "proxy/outgoing.h"
+#include "proxy/relay.h"
+#include "proxy/request_body.h"
+#include "proxy/response.h"
+
+namespace proxy {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::ErrorSource;
+using http::End;
+using observe::Counter;
+using observe::Level;
+using Kind = http::BodyFraming::Kind;
+
+// What a backend may send as its head.
+constexpr http::h1::HeadLimits kResponseLimits{
+    .max_line = 16 * 1024, .max_total = 64 * 1024, .max_fields = 200};
+
+// Stops the exchange when the client leaves while a backend works for it.
+class ClientWatch final : private io::Waiter {
+ public:
+  ClientWatch(io::Stream& client, async::Scope& scope) noexcept : client_(client), scope_(scope) {
+    client_.set_waiter(io::Direction::read, this);
+    if (client_.peer_closed()) scope_.request_stop();
+  }
+  ClientWatch(const ClientWatch&) = delete;
+  ClientWatch& operator=(const ClientWatch&) = delete;
+  ~ClientWatch() { client_.set_waiter(io::Direction::read, nullptr); }
+
+ private:
+  void on_ready() noexcept override {
+    if (client_.peer_closed()) scope_.request_stop();
+  }
+  io::Stream& client_;
+  async::Scope& scope_;
+};
+
+// What a failure of the client's side means for the response.
+Answer answer_for_client_error(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::too_large: return {.status = 413};
+    case ErrorCode::timed_out: return {.status = 408};
+    case ErrorCode::protocol: return {.status = 400};
+    case ErrorCode::not_permitted:
+    case ErrorCode::exhausted:
+    case ErrorCode::not_found: return {.status = 500};
+    default: return {.status = 499, .close_silently = true};
+  }
+}
+
+class Forwarder {
+ public:
+  Forwarder(Context& context, const ForwardPlan& plan)
+      : context_(context), exchange_(context.exchange), plan_(plan), request_(exchange_.arena),
+        held_(context.site.listing().temporary_directory) {}
+
+  async::Task<std::optional<Answer>> run();
+
+ private:
+  enum class Verdict : std::uint8_t { done, retry, failed };
+
+  async::Task<std::optional<Answer>> take_body();
+  async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
+  async::Task<Verdict> attempt(upstream::Lease lease);
+  async::Task<Verdict> converse(upstream::Lease& lease, http::h1::ClientExchange& backend,
+                                async::Scope& scope);
+  async::Task<base::Result<void>> read_head(http::h1::ClientExchange& backend);
+  async::Task<Verdict> pass_response(upstream::Lease& lease, http::h1::ClientExchange& backend);
+  async::Task<Verdict> switch_protocols(upstream::Lease& lease, http::h1::ClientExchange& backend);
+  async::Task<void> pump(http::h1::BodyWriter& writer, async::Scope& scope);
+
+  Verdict connect_failed(const upstream::Failure& failure);
+  Verdict request_failed(upstream::Lease& lease, http::h1::ClientExchange& backend,
+                         const Error& error, std::string_view phase);
+  Verdict refuse_response(upstream::Lease& lease, std::string_view why);
+  Verdict client_failed(const Error& error);
+  void log_failure(Level level, const Error& error, std::string_view phase,
+                   std::string_view extra = {});
+  [[nodiscard]] std::string_view upstream_url();
+  [[nodiscard]] bool may_repeat() const noexcept;
+  exchange::Attempt& begin_attempt(std::string_view endpoint);
+  [[nodiscard]] exchange::Attempt& current() { return exchange_.attempts[exchange_.attempt_count - 1]; }
+
+  Context& context_;
+  exchange::Exchange& exchange_;
+  const ForwardPlan& plan_;
+  Destination destination_;
+  http::h1::OutgoingRequest request_;
+  HeldBody held_;
+  upstream::Attempts attempts_;
+  Answer answer_{.status = 502};
+  std::optional<Error> pump_error_;
+  base::TimePoint attempt_began_{};
+  bool upgrade_ = false;
+  bool streams_body_ = false;  // the body is sent as it arrives
+};
+
+async::Task<std::optional<Answer>> Forwarder::run() {
+  auto destination = choose_destination(context_, plan_);
+  if (!destination) {
+    log(context_, Level::error, destination.error());
+    co_return Answer{.status = 500};
+  }
+  destination_ = *destination;
+  if (auto answer = co_await take_body()) co_return answer;
+  context_.take_time();
+  if (const auto made = make_request(context_, plan_, destination_, request_, upgrade_); !made) {
+    log(context_, Level::error, made.error().context);
+    co_return Answer{.status = 500};
+  }
+  if (destination_.https && plan_.tls_policy == nullptr) {
+    log(context_, Level::error,
+        "no authorities are known to verify an https backend by: set proxy_ssl_trusted_certificate");
+    co_return Answer{.status = 502};
+  }
+  if (!plan_.dynamic) co_return co_await attempts_at(context_.site.cluster(*plan_.cluster));
+  auto cluster = context_.site.dynamic_clusters().find_or_make(
+      destination_.authority, destination_.https ? 443 : 80, plan_.keep_alive);
+  if (!cluster) {
+    log(context_, Level::error,
+        fmt::format("{} in upstream \"{}\"", cluster.error(), destination_.authority));
+    co_return Answer{.status = 500};
+  }
+  co_return co_await attempts_at(**cluster);
+}
+
+// Holds the body, or decides that it is streamed; chooses the framing toward the backend.
+async::Task<std::optional<Answer>> Forwarder::take_body() {
+  request_.body = exchange_.request.body;
+  if (!request_.body.has_body()) co_return std::nullopt;
+  const bool needs_length = request_.body.kind == Kind::chunked &&
+                            *plan_.options->http_version == http::Version::http_1_0;
+  if (!*plan_.options->request_buffering && !needs_length) {
+    streams_body_ = true;
+    co_return std::nullopt;
+  }
+  if (const auto held = co_await held_.hold(context_.body); !held) {
+    context_.close_after = true;
+    const bool ours = held.error().source == ErrorSource::internal && !context_.body.failed();
+    log(context_, ours ? Level::crit : Level::info, describe(held.error()));
+    co_return answer_for_client_error(held.error());
+  }
+  request_.body = held_.size() == 0 && request_.body.kind == Kind::chunked
+                      ? http::BodyFraming{}
+                      : http::BodyFraming{Kind::length, held_.size()};
+  co_return std::nullopt;
+}
+
+async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& cluster) {
+  upstream::TlsTarget tls;
+  upstream::Target target{.connect_timeout = *plan_.options->connect_timeout};
+  if (destination_.https) {
+    tls.context = context_.site.client_context(*plan_.tls_policy);
+    std::string_view name = plan_.tls_name.evaluate(exchange_);
+    // As nginx does: the name without a port.
+    if (const auto colon = name.rfind(':');
+        colon != std::string_view::npos && (name.ends_with(']') || name.find(':') == colon)) {
+      name = name.substr(0, name.starts_with('[') && name.ends_with(']') ? name.size() : colon);
+    }
+    tls.verify_name = name;
+    if (plan_.send_sni) tls.server_name = name;
+    target.tls = &tls;
+  }
+  while (true) {
+    attempt_began_ = context_.now();
+    auto acquired = co_await cluster.acquire(&attempts_, target);
+    const Verdict verdict = acquired ? co_await attempt(*std::move(acquired))
+                                     : connect_failed(acquired.error());
+    if (verdict == Verdict::done) co_return std::nullopt;
+    const bool more = exchange_.attempt_count < exchange::Exchange::kMaxAttempts &&
+                      (attempts_.count() < cluster.max_attempts() || answer_.status == 0);
+    if (verdict == Verdict::failed || !more) break;
+    context_.count(Counter::upstream_retries);
+  }
+  if (answer_.status == 0) answer_.status = 502;
+  co_return answer_;
+}
+
+exchange::Attempt& Forwarder::begin_attempt(std::string_view endpoint) {
+  exchange::Attempt& record = exchange_.attempts[exchange_.attempt_count++];
+  record.endpoint = exchange_.arena.copy(endpoint);
+  return record;
+}
+
+async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
+  exchange::Attempt& record = begin_attempt(lease.peer_name());
+  record.connect_time = context_.now() - attempt_began_;
+  async::Scope scope(co_await async::current_scope());
+  http::h1::ClientExchange backend(lease.stream(), exchange_.request.method, exchange_.arena,
+                                   kResponseLimits);
+  Verdict verdict{};
+  if (streams_body_) {
+    verdict = co_await async::within(scope, converse(lease, backend, scope));
+  } else {
+    const ClientWatch watch(context_.client, scope);
+    verdict = co_await async::within(scope, converse(lease, backend, scope));
+  }
+  scope.request_stop();
+  co_await scope.join();
+  exchange::Attempt& ended = current();
+  ended.bytes_received += backend.bytes_received();
+  ended.bytes_sent += backend.bytes_sent();
+  context_.count(Counter::upstream_bytes_in, backend.bytes_received());
+  context_.count(Counter::upstream_bytes_out, backend.bytes_sent());
+  // A pump that was stopped leaves its message unfinished: such a connection is not clean.
+  const bool reusable = verdict == Verdict::done && !lease.empty() && backend.clean() &&
+                        exchange_.upstream_response.keep_alive;
+  if (reusable) lease.release_for_reuse();
+  co_return verdict;
+}
+
+async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
+                                                    http::h1::ClientExchange& backend,
+                                                    async::Scope& scope) {
+  const bool in_one_write = !streams_body_ && held_.in_memory();
+  const auto sent = co_await backend.send_head(
+      request_, in_one_write ? held_.text() : std::string_view{},
+      in_one_write ? End::yes : End::no, context_.now() + *plan_.options->send_timeout);
+  if (!sent && !sent.error().is(ErrorCode::reset)) {
+    co_return request_failed(lease, backend, sent.error(), "while sending request to upstream");
+  }
+  if (sent && !in_one_write) scope.spawn(pump(backend.request_body(), scope));
+  if (const auto head = co_await read_head(backend); !head) {
+    if (pump_error_) co_return client_failed(*pump_error_);
+    co_return request_failed(lease, backend, head.error(),
+                             "while reading response header from upstream");
+  }
+  current().status = exchange_.upstream_response.status;
+  current().header_time = context_.now() - attempt_began_;
+  if (exchange_.upstream_response.switches_protocols()) {
+    co_return co_await switch_protocols(lease, backend);
+  }
+  co_return co_await pass_response(lease, backend);
+}
+
+async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& scope) {
+  BodySource source;
+  if (streams_body_) {
+    source.streaming = &context_.body;
+  } else {
+    source.held = &held_;
+  }
+  const auto pumped = co_await pump_request(context_, plan_, source, 0, writer);
+  if (pumped || pumped.error().is(ErrorCode::cancelled)) co_return;
+  pump_error_ = pumped.error();
+  scope.request_stop();
+}
+
+// The final response's head; interim ones go to the client, except 100, which we have sent ourselves.
+async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& backend) {
+  http::ResponseHead& head = exchange_.upstream_response;
+  while (true) {
+    const auto deadline = context_.now() + *plan_.options->read_timeout;
+    CO_TRY_VOID(co_await backend.read_head(head, deadline));
+    if (!head.is_interim()) co_return base::Result<void>{};
+    if (head.status == 100) continue;
+    http::ResponseHead interim(exchange_.arena);
+    interim.status = head.status;
+    interim.reason = head.reason;
+    for (const http::Field& field : head.fields) {
+      if (http::is_hop_by_hop(field.id) || plan_.hidden.has(field.id, field.name)) continue;
+      if (!interim.fields.add(field)) break;
+    }
+    CO_TRY_VOID(co_await context_.responder.send_interim(
+        interim, context_.now() + *context_.client_options().send_timeout));
+  }
+}
+
+async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
+                                                         http::h1::ClientExchange& backend) {
+  lease.report(upstream::Outcome::success);
+  context_.take_time();
+  // What the client sent behind a failed upgrade was meant for the other protocol.
+  if (upgrade_ || (streams_body_ && !context_.body.ended())) context_.close_after = true;
+  if (!make_response(context_, plan_)) {
+    co_return refuse_response(lease, "upstream sent too many header fields");
+  }
+  http::h1::BodyReader& body = backend.open_body(exchange_.upstream_response);
+  const auto relayed = co_await relay_response(context_, plan_, body);
+  current().response_time = context_.now() - attempt_began_;
+  current().response_length = body.delivered();
+  for (const http::Field& trailer : body.trailers()) {
+    if (!exchange_.upstream_trailers.add(trailer)) break;
+  }
+  if (relayed) {
+    exchange_.completed = true;
+    co_return Verdict::done;
+  }
+  context_.close_after = true;
+  lease.close();
+  if (relayed.error().is(ErrorCode::cancelled)) {
+    if (pump_error_) co_return client_failed(*pump_error_);
+    context_.count(Counter::requests_aborted);
+    log(context_, Level::info, "client prematurely closed connection while sending to client",
+        upstream_url());
+    answer_ = {.status = 499, .close_silently = true};
+    co_return Verdict::failed;
+  }
+  if (relayed.error().source == ErrorSource::upstream) {
+    context_.count(Counter::upstream_failures);
+    log_failure(Level::error, relayed.error(), "while reading upstream");
+    // The client must see that something is missing: no orderly end.
+    context_.client.abort();
+  } else if (!context_.responder.head_sent()) {
+    log_failure(Level::error, relayed.error(), "while sending to client");
+    answer_ = {.status = 502};
+    co_return Verdict::failed;
+  } else {
+    context_.count(Counter::requests_aborted);
+    if (relayed.error().is(ErrorCode::timed_out)) context_.count(Counter::limit_send_time);
+    log_failure(Level::info, relayed.error(), "while sending to client");
+  }
+  co_return Verdict::done;
+}
+
+async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lease,
+                                                            http::h1::ClientExchange& backend) {
+  context_.close_after = true;
+  const http::ResponseHead& head = exchange_.upstream_response;
+  if (!upgrade_ || !head.upgrade) {
+    co_return refuse_response(lease, "upstream switched protocols without being asked");
+  }
+  lease.report(upstream::Outcome::success);
+  http::ResponseHead& response = exchange_.response;
+  context_.take_time();
+  const bool made = make_response(context_, plan_) &&
+                    response.fields.add(http::FieldName::connection, "upgrade") &&
+                    response.fields.add(http::FieldName::upgrade,
+                                        head.fields.value(http::FieldName::upgrade));
+  if (!made) co_return refuse_response(lease, "upstream sent too many header fields");
+  context_.count(Counter::tunnels);
+  const auto sent = co_await context_.responder.send_head(
+      response, {}, End::yes, context_.now() + *context_.client_options().send_timeout);
+  if (sent) {
+    co_await tunnel(context_, plan_, lease.stream(), backend.after_head());
+    exchange_.completed = true;
+  }
+  current().response_time = context_.now() - attempt_began_;
+  lease.close();
+  co_return Verdict::done;
+}
+
+bool Forwarder::may_repeat() const noexcept {
+  // nginx's rule: not after a request that may have had effects was sent. A streamed body is gone.
+  return http::is_idempotent(exchange_.request.method) &&
+         !(streams_body_ && context_.body.touched());
+}
+
+Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
+  exchange::Attempt& record = begin_attempt(failure.peer);
+  const bool timed_out = failure.error.is(ErrorCode::timed_out);
+  record.status = timed_out ? 504 : 502;
+  record.response_time = context_.now() - attempt_began_;
+  answer_ = {.status = record.status};
+  if (failure.error.is(ErrorCode::cancelled)) {
+    answer_ = {.status = 499, .close_silently = true};
+    return Verdict::failed;
+  }
+  context_.count(Counter::upstream_failures);
+  if (timed_out) context_.count(Counter::limit_connect_time);
+  const std::string phase = fmt::format("while {} upstream", name_of(failure.phase));
+  if (failure.phase == upstream::Failure::Phase::balancing) {
+    log(context_, Level::error, "no live upstreams while connecting to upstream", upstream_url());
+    return Verdict::failed;
+  }
+  log_failure(Level::error, failure.error, phase, failure.sentence);
+  return Verdict::retry;
+}
+
+Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
+                                             http::h1::ClientExchange& backend, const Error& error,
+                                             std::string_view phase) {
+  exchange::Attempt& record = current();
+  const bool timed_out = error.is(ErrorCode::timed_out);
+  record.status = timed_out ? 504 : 502;
+  record.response_time = context_.now() - attempt_began_;
+  if (error.is(ErrorCode::cancelled)) {
+    answer_ = {.status = 499, .close_silently = true};
+    log(context_, Level::info,
+        fmt::format("client prematurely closed connection {}", phase), upstream_url());
+    lease.close();
+    return Verdict::failed;
+  }
+  answer_ = {.status = record.status};
+  // A kept connection that died before a byte of the answer: closed for idleness, most likely.
+  const bool stale = lease.reused() && !backend.answered() &&
+                     (error.is(ErrorCode::reset) || error.is(ErrorCode::end_of_stream));
+  if (stale && may_repeat() && exchange_.attempt_count < exchange::Exchange::kMaxAttempts) {
+    lease.close();
+    attempts_.repeat_fresh();
+    --exchange_.attempt_count;  // not an attempt in its own right: nobody has seen the request
+    exchange_.attempts[exchange_.attempt_count] = {};
+    answer_.status = 0;
+    return Verdict::retry;
+  }
+  context_.count(Counter::upstream_failures);
+  if (timed_out) {
+    context_.count(Counter::upstream_timeouts);
+    context_.count(Counter::limit_upstream_read_time);
+  }
+  const bool refused = error.is(ErrorCode::protocol) || error.is(ErrorCode::too_large);
+  if (refused) context_.count(Counter::upstream_refused);
+  lease.report(upstream::Outcome::failure);
+  log_failure(Level::error, error, phase, refused ? explain(backend.refusal()) : std::string_view{});
+  lease.close();
+  return may_repeat() && !refused ? Verdict::retry : Verdict::failed;
+}
+
+Forwarder::Verdict Forwarder::refuse_response(upstream::Lease& lease, std::string_view why) {
+  current().status = 502;
+  current().response_time = context_.now() - attempt_began_;
+  context_.count(Counter::upstream_refused);
+  log(context_, Level::error, why, upstream_url());
+  lease.close();
+  answer_ = {.status = 502};
+  return Verdict::failed;
+}
+
+Forwarder::Verdict Forwarder::client_failed(const Error& error) {
+  context_.close_after = true;
+  current().response_time = context_.now() - attempt_began_;
+  if (error.source == ErrorSource::upstream) {
+    answer_ = {.status = error.is(ErrorCode::timed_out) ? 504U : 502U};
+    log_failure(Level::error, error, "while sending request to upstream");
+    return Verdict::failed;
+  }
+  answer_ = answer_for_client_error(error);
+  log(context_, Level::info, describe(error), upstream_url());
+  return Verdict::failed;
+}
+
+std::string_view Forwarder::upstream_url() {
+  const std::string_view endpoint =
+      exchange_.attempt_count > 0 ? current().endpoint : destination_.authority;
+  return exchange_.arena.join(destination_.https ? "https://" : "http://", endpoint,
+                              destination_.target);
+}
+
+void Forwarder::log_failure(Level level, const Error& error, std::string_view phase,
+                            std::string_view extra) {
+  std::string what;
+  switch (error.code) {
+    case ErrorCode::timed_out: what = "upstream timed out (110: Connection timed out)"; break;
+    case ErrorCode::end_of_stream: what = "upstream prematurely closed connection"; break;
+    case ErrorCode::protocol:
+    case ErrorCode::too_large: what = "upstream sent an invalid response"; break;
+    default: what = describe(error);
+  }
+  if (!extra.empty()) what = extra.starts_with("upstream") ? std::string(extra) : fmt::format("{}: {}", what, extra);
+  log(context_, level, fmt::format("{} {}", what, phase), upstream_url());
+}
+
+}  // namespace
+
+async::Task<std::optional<Answer>> forward(Context& context, const ForwardPlan& plan) {
+  Forwarder forwarder(context, plan);
+  co_return co_await forwarder.run();
+}
+
+}  // namespace proxy

@@ -1,0 +1,68 @@
+#include "proxy/held_body.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace proxy {
+
+async::Task<base::Result<void>> HeldBody::hold(RequestBody& body) {
+  while (true) {
+    CO_TRY(const std::string_view piece, co_await body.read());
+    if (piece.empty()) co_return base::Result<void>{};
+    CO_TRY_VOID(append(piece));
+  }
+}
+
+base::Result<void> HeldBody::append(std::string_view piece) {
+  if (!file_ && memory_.size() + piece.size() <= kInMemory) {
+    memory_.grow(piece.size() + memory_.size() > io::Buffer::kSmall ? kInMemory
+                                                                    : io::Buffer::kSmall);
+    memory_.append(piece);
+    size_ += piece.size();
+    return {};
+  }
+  if (!file_) {
+    file_ = base::Fd(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (!file_) {
+      return base::fail(base::error_from_errno(errno, "no temporary file for the request's body"));
+    }
+    TRY_VOID(write_to_file(memory_.readable()));
+    memory_.release();
+  }
+  TRY_VOID(write_to_file(piece));
+  size_ += piece.size();
+  return {};
+}
+
+base::Result<void> HeldBody::write_to_file(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(file_.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      return base::fail(base::error_from_errno(errno, "writing the request's body to a file"));
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+base::Result<std::string_view> HeldBody::piece_at(std::uint64_t offset) {
+  if (!file_) return memory_.readable().substr(std::min<std::size_t>(offset, memory_.size()));
+  memory_.grow(io::Buffer::kLarge);
+  memory_.clear();
+  while (true) {
+    const std::span<char> room = memory_.writable();
+    const ssize_t got = ::pread(file_.get(), room.data(), room.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return base::fail(base::error_from_errno(errno, "reading the request's body from its file"));
+    }
+    memory_.commit(static_cast<std::size_t>(got));
+    return memory_.readable();
+  }
+}
+
+}  // namespace proxy

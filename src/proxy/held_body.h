@@ -1,0 +1,45 @@
+// HeldBody: a request's body received whole before a backend is asked (proxy_request_buffering on), so
+// that slow clients cost backends nothing and an attempt can be repeated. The first bytes stay in
+// memory, a longer body goes to a file without a name, which the kernel removes by itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "io/buffer.h"
+#include "proxy/request_body.h"
+
+namespace proxy {
+
+class HeldBody {
+ public:
+  /// nginx's client_body_buffer_size on 64-bit machines.
+  static constexpr std::size_t kInMemory = 16 * 1024;
+
+  explicit HeldBody(const std::string& directory) noexcept : directory_(directory) {}
+
+  /// Reads `body` to its end. Errors are the body's, or the file's (source internal).
+  [[nodiscard]] async::Task<base::Result<void>> hold(RequestBody& body);
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] bool in_memory() const noexcept { return !file_; }
+  /// The whole, while it is in memory.
+  [[nodiscard]] std::string_view text() const noexcept { return memory_.readable(); }
+  /// The piece that begins at `offset`, empty at the end. Valid until the next call.
+  [[nodiscard]] base::Result<std::string_view> piece_at(std::uint64_t offset);
+
+ private:
+  [[nodiscard]] base::Result<void> append(std::string_view piece);
+  [[nodiscard]] base::Result<void> write_to_file(std::string_view text);
+
+  const std::string& directory_;
+  io::Buffer memory_;
+  base::Fd file_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace proxy

@@ -1,0 +1,161 @@
+#include "proxy/outgoing.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/list.h"
+#include "http/path.h"
+
+namespace proxy {
+namespace {
+
+using http::Field;
+using http::FieldName;
+
+// What only a proxy that is trusted may say about the client (threats.md #14).
+bool claims_origin(FieldName id) {
+  switch (id) {
+    case FieldName::x_forwarded_for:
+    case FieldName::x_forwarded_host:
+    case FieldName::x_forwarded_port:
+    case FieldName::x_forwarded_prefix:
+    case FieldName::x_forwarded_proto:
+    case FieldName::x_forwarded_server:
+    case FieldName::forwarded:
+    case FieldName::x_real_ip: return true;
+    default: return false;
+  }
+}
+
+// A name that nginx calls invalid, and that CGI-like backends confuse with another.
+bool has_odd_character(std::string_view name) {
+  return !std::ranges::all_of(
+      name, [](char c) { return base::is_alpha(c) || base::is_digit(c) || c == '-'; });
+}
+
+// Connection may name extension fields only: it must not remove what others rely on.
+bool named_by_connection(const http::Fields& fields, const Field& field) {
+  if (field.id != FieldName::other) return false;
+  return std::ranges::any_of(fields, [&](const Field& other) {
+    return other.id == FieldName::connection && http::list_has(other.value, field.name);
+  });
+}
+
+bool is_forwarded(const Context& context, const ForwardPlan& plan, const Field& field,
+                  bool check_connection) {
+  const bool trusted = context.exchange.trusted_peer;
+  switch (field.id) {
+    case FieldName::host:
+    case FieldName::content_length:
+    case FieldName::expect: return false;
+    case FieldName::proxy: return false;  // HTTP_PROXY of CGI programs ("httpoxy")
+    case FieldName::other:
+      if (has_odd_character(field.name)) return false;
+      if (check_connection && named_by_connection(context.exchange.request.fields, field)) return false;
+      break;
+    default:
+      if (http::is_hop_by_hop(field.id)) return false;
+      if (!trusted && claims_origin(field.id)) return false;
+  }
+  return !plan.set_names.has(field.id, field.name);
+}
+
+// RFC 9113 §3.1 took h2c upgrades away; passed on they are a way around inspection.
+bool is_upgrade_to_pass(std::string_view protocols) {
+  return !protocols.empty() && !http::list_has(protocols, "h2c");
+}
+
+// Do the received bytes decode to exactly `path`? canonical_path has accepted them, so they differ at
+// most by merged slashes and dot segments, which take slashes away or stand at the end.
+bool says_the_same(std::string_view raw, std::string_view path) {
+  return raw.data() == path.data() ||
+         (std::ranges::count(raw, '/') == std::ranges::count(path, '/') && !raw.ends_with("/."));
+}
+
+std::string_view build_target(Context& context, const ForwardPlan& plan,
+                              const PassTarget& target) {
+  exchange::Exchange& exchange = context.exchange;
+  const auto policy = *context.client_options().encoded_slash;
+  std::string_view path;
+  if (target.uri && plan.dynamic) {
+    return *target.uri;  // variables gave all of it, query included
+  }
+  if (target.uri) {
+    const std::string_view rest =
+        exchange.uri.substr(std::min(plan.replaced_prefix, exchange.uri.size()));
+    path = exchange.arena.join(*target.uri, http::escape_path(rest, policy, exchange.arena));
+  } else if (exchange.request.form == http::TargetForm::asterisk) {
+    return "*";
+  } else if (!exchange.uri_changed &&
+             (plan.as_received || says_the_same(exchange.request.raw_path, exchange.uri))) {
+    path = exchange.request.raw_path;
+  } else {
+    path = http::escape_path(exchange.uri, policy, exchange.arena);
+  }
+  const bool has_args = !exchange.args.empty() || exchange.request.has_query;
+  return has_args ? exchange.arena.join(path, "?", exchange.args) : path;
+}
+
+}  // namespace
+
+std::expected<Destination, std::string> choose_destination(Context& context,
+                                                           const ForwardPlan& plan) {
+  exchange::Exchange& exchange = context.exchange;
+  if (!plan.dynamic) {
+    exchange.proxy_host = plan.target.authority;
+    exchange.proxy_port = plan.port;
+    return Destination{plan.target.https, plan.target.authority,
+                       build_target(context, plan, plan.target)};
+  }
+  const std::string_view url = plan.dynamic->evaluate(exchange);
+  auto parsed = parse_pass_target(url);
+  if (!parsed) return std::unexpected(parsed.error() + " in \"" + std::string(url) + "\"");
+  Destination destination;
+  destination.https = parsed->https;
+  destination.authority = exchange.arena.copy(parsed->authority);
+  destination.target = exchange.arena.copy(build_target(context, plan, *parsed));
+  exchange.proxy_host = destination.authority;
+  exchange.proxy_port = parsed->https ? 443 : 80;
+  return destination;
+}
+
+base::Result<void> make_request(Context& context, const ForwardPlan& plan,
+                                const Destination& destination,
+                                http::h1::OutgoingRequest& request, bool& upgrade) {
+  exchange::Exchange& exchange = context.exchange;
+  const http::RequestHead& received = exchange.request;
+  request.method = received.method_text;
+  request.target = destination.target;
+  request.version = *plan.options->http_version;
+  bool fits = true;
+  std::string_view connection;
+  std::string_view protocols;
+  for (const HeaderPlan& header : plan.set_headers) {
+    const std::string_view value = header.value.evaluate(exchange);
+    if (header.id == FieldName::connection) {
+      connection = value;
+    } else if (header.id == FieldName::upgrade) {
+      protocols = value;
+    } else if (!value.empty()) {
+      fits = fits && request.fields.add(Field{header.id, header.name, value});
+    }
+  }
+  const bool check_connection = received.fields.has(FieldName::connection);
+  for (const Field& field : received.fields) {
+    if (is_forwarded(context, plan, field, check_connection)) fits = fits && request.fields.add(field);
+  }
+  upgrade = received.upgrade && http::list_has(connection, "upgrade") &&
+            is_upgrade_to_pass(protocols) && received.version == http::Version::http_1_1;
+  if (upgrade) {
+    fits = fits && request.fields.add(FieldName::connection, "upgrade") &&
+           request.fields.add(FieldName::upgrade, protocols);
+  } else if (plan.keep_alive.max_idle == 0 || http::list_has(connection, "close")) {
+    fits = fits && request.fields.add(FieldName::connection, "close");
+  } else if (request.version == http::Version::http_1_0) {
+    fits = fits && request.fields.add(FieldName::connection, "keep-alive");
+  }
+  if (!fits) return base::fail(base::ErrorCode::too_large, "too many header fields for the backend");
+  return {};
+}
+
+}  // namespace proxy

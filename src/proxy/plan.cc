@@ -1,0 +1,229 @@
+#include "proxy/plan.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "route/route_options.h"
+
+namespace proxy {
+
+using config::Position;
+using config::Word;
+using http::FieldName;
+
+void NameSet::add(std::string_view name) {
+  const FieldName id = http::intern_folded(name);
+  if (id != FieldName::other) {
+    known_.set(static_cast<std::size_t>(id));
+  } else {
+    others_.emplace_back(name);
+  }
+}
+
+void NameSet::remove(std::string_view name) {
+  known_.reset(static_cast<std::size_t>(http::intern_folded(name)));
+  std::erase_if(others_, [&](const std::string& other) { return http::equal_folded(other, name); });
+}
+
+bool NameSet::has(FieldName id, std::string_view name) const noexcept {
+  // A name of the table in its own spelling: the usual case, one bit.
+  if (id != FieldName::other) return known_.test(static_cast<std::size_t>(id));
+  const FieldName folded = http::intern_folded(name);
+  if (folded != FieldName::other) return known_.test(static_cast<std::size_t>(folded));
+  return std::ranges::any_of(
+      others_, [&](const std::string& other) { return http::equal_folded(other, name); });
+}
+
+std::expected<PassTarget, std::string> parse_pass_target(std::string_view url) {
+  PassTarget target;
+  if (base::starts_with_ignoring_case(url, "http://")) {
+    url.remove_prefix(7);
+  } else if (base::starts_with_ignoring_case(url, "https://")) {
+    target.https = true;
+    url.remove_prefix(8);
+  } else {
+    return std::unexpected("invalid URL prefix");
+  }
+  std::size_t end = 0;
+  if (url.starts_with("unix:")) {
+    // "unix:/path", or "unix:/path:/uri".
+    end = std::min(url.find(':', 5), url.size());
+    target.authority = url.substr(0, end);
+    url.remove_prefix(std::min(end + 1, url.size()));
+  } else {
+    end = std::min(url.find_first_of("/?"), url.size());
+    target.authority = url.substr(0, end);
+    url.remove_prefix(end);
+  }
+  if (target.authority.empty()) return std::unexpected("no host");
+  if (!url.empty()) target.uri = url.starts_with('/') ? std::string(url) : "/" + std::string(url);
+  return target;
+}
+
+void PlanMaker::provision(config::Level& level) {
+  const auto* pass = level.find<PassOptions>();
+  if (pass == nullptr || !pass->is_set) return;
+  const auto& options = level.get<ForwardOptions>();
+  auto& plan = level.options<ForwardPlan>();
+  plan.options = &options;
+  plan.as_received = flags_.compat_nginx;
+  plan.keep_alive = upstream::default_keep_alive(flags_.compat_nginx);
+  plan_target(level, *pass, plan);
+  plan_headers(options, plan);
+  plan_redirects(level, options, plan);
+  plan_tls(options, *pass, plan);
+}
+
+void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
+                            ForwardPlan& plan) {
+  const Position at = pass.target.at;
+  if (script::has_variables(pass.target.text)) {
+    plan.dynamic = compile(pass.target);
+    return;
+  }
+  auto target = parse_pass_target(pass.target.text);
+  if (!target) {
+    return diagnostics_.error(at, target.error() + " in \"" + pass.target.text + "\"",
+                              "proxy_pass takes http://HOST or https://HOST");
+  }
+  plan.target = *std::move(target);
+  const auto* location = level.find<route::LocationOptions>();
+  if (plan.target.uri && location != nullptr) {
+    if (location->kind == route::Location::Kind::regex ||
+        location->kind == route::Location::Kind::named) {
+      diagnostics_.error(at,
+                         "\"proxy_pass\" cannot have URI part in location given by regular "
+                         "expression, or inside named location",
+                         "leave out \"" + *plan.target.uri + "\"");
+    }
+    plan.replaced_prefix = location->name.size();
+  }
+  const std::uint16_t scheme_port = plan.target.https ? 443 : 80;
+  plan.port = scheme_port;
+  const auto group = groups_.find(base::lower(plan.target.authority));
+  if (group != groups_.end()) {
+    plan.cluster = group->second;
+    if (plan.target.https && !pass.target.text.empty() && level.get<ForwardOptions>().ssl_verify.value &&
+        !level.get<ForwardOptions>().ssl_name.is_set && !flags_.compat_nginx) {
+      diagnostics_.warning(at,
+                           "backends of \"" + plan.target.authority +
+                               "\" must show a certificate for the name \"" +
+                               plan.target.authority + "\"",
+                           "set proxy_ssl_name to the name in their certificates");
+    }
+  } else {
+    auto endpoint = upstream::parse_endpoint(plan.target.authority);
+    if (!endpoint) {
+      return diagnostics_.error(at, std::string(endpoint.error()) + " in upstream \"" +
+                                        plan.target.authority + "\"");
+    }
+    if (endpoint->port) plan.port = *endpoint->port;
+    auto& shared = implicit_[(plan.target.https ? "s:" : "p:") + base::lower(plan.target.authority)];
+    if (shared == nullptr) {
+      shared = std::make_shared<const upstream::ClusterSpec>(
+          upstream::implicit_cluster(*std::move(endpoint), scheme_port, plan.keep_alive));
+    }
+    plan.cluster = shared;
+  }
+  if (std::ranges::find(clusters_, plan.cluster) == clusters_.end()) {
+    clusters_.push_back(plan.cluster);
+  }
+}
+
+void PlanMaker::plan_headers(const ForwardOptions& options, ForwardPlan& plan) {
+  for (const HeaderSetting& setting : *options.set_headers) {
+    const FieldName id = http::intern(setting.name);
+    if (id == FieldName::content_length || id == FieldName::transfer_encoding) {
+      if (!setting.value.text.empty()) {
+        diagnostics_.warning(setting.value.at,
+                             "\"" + setting.name + "\" is always the proxy's own",
+                             "remove the line: framing can't be set");
+      }
+      continue;
+    }
+    plan.set_headers.push_back({id, setting.name, compile(setting.value)});
+    plan.set_names.add(setting.name);
+    plan.sets_connection |= id == FieldName::connection || id == FieldName::upgrade;
+  }
+  if (!plan.set_names.has(FieldName::host, "Host")) {
+    const Word host{.text = "$proxy_host", .at = {}, .quoted = false};
+    plan.set_headers.insert(plan.set_headers.begin(), {FieldName::host, "Host", compile(host)});
+    plan.set_names.add("Host");
+  }
+  for (const std::string_view name :
+       {"Date", "Server", "X-Pad", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate",
+        "X-Accel-Buffering", "X-Accel-Charset"}) {
+    plan.hidden.add(name);
+  }
+  for (const std::string& name : *options.hide_headers) plan.hidden.add(name);
+  for (const std::string& name : *options.pass_headers) plan.hidden.remove(name);
+}
+
+void PlanMaker::plan_redirects(const config::Level& level, const ForwardOptions& options,
+                               ForwardPlan& plan) {
+  std::vector<RedirectRule> rules = *options.redirects;
+  if (rules.empty()) rules.emplace_back();
+  for (const RedirectRule& rule : rules) {
+    if (rule.kind == RedirectRule::Kind::off) return plan.redirects.clear();
+    RedirectPlan redirect;
+    if (rule.kind == RedirectRule::Kind::use_default) {
+      // The target's URL becomes the location's path; without a URI part, the root.
+      if (plan.dynamic) continue;
+      const auto* location = level.find<route::LocationOptions>();
+      const bool plain = location != nullptr && location->kind != route::Location::Kind::regex &&
+                         location->kind != route::Location::Kind::named;
+      redirect.from = script::Value::literal((plan.target.https ? "https://" : "http://") +
+                                             plan.target.authority + plan.target.uri.value_or("/"));
+      redirect.to = script::Value::literal(plan.target.uri && plain ? location->name : "/");
+    } else if (rule.kind == RedirectRule::Kind::regex) {
+      redirect.pattern = script::Pattern::compile(
+          rule.from.text,
+          rule.ignore_case ? base::Regex::Case::insensitive : base::Regex::Case::sensitive,
+          rule.from.at, variables_, diagnostics_);
+      redirect.to = compile(rule.to);
+    } else {
+      redirect.from = compile(rule.from);
+      redirect.to = compile(rule.to);
+    }
+    plan.redirects.push_back(std::move(redirect));
+  }
+}
+
+std::shared_ptr<const tls::ClientPolicy> PlanMaker::share(tls::ClientPolicy policy) {
+  for (const auto& known : policies_) {
+    if (known->verify == policy.verify && known->trusted == policy.trusted &&
+        known->verify_depth == policy.verify_depth) {
+      return known;
+    }
+  }
+  return policies_.emplace_back(std::make_shared<const tls::ClientPolicy>(std::move(policy)));
+}
+
+void PlanMaker::plan_tls(const ForwardOptions& options, const PassOptions& pass,
+                         ForwardPlan& plan) {
+  if (!plan.dynamic && !plan.target.https) return;
+  const bool safe = !flags_.compat_nginx;
+  tls::ClientPolicy policy;
+  policy.verify = options.ssl_verify.value_or(safe);
+  policy.verify_depth = static_cast<int>(*options.ssl_verify_depth);
+  policy.trusted = *options.ssl_trusted;
+  if (policy.verify && policy.trusted == nullptr && !flags_.compat_nginx) {
+    if (system_ == nullptr) {
+      auto system = tls::TrustedCertificates::system();
+      if (system) system_ = *std::move(system);
+    }
+    policy.trusted = system_;
+  }
+  if (policy.verify && policy.trusted == nullptr && !plan.dynamic) {
+    return diagnostics_.error(
+        pass.target.at, "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
+        "name a file of authorities with proxy_ssl_trusted_certificate");
+  }
+  // A target that turns out to be https without anything to verify it by is refused then.
+  if (!policy.verify || policy.trusted != nullptr) plan.tls_policy = share(std::move(policy));
+  plan.send_sni = options.ssl_server_name.value_or(safe);
+  const Word name{.text = "$proxy_host", .at = {}, .quoted = false};
+  plan.tls_name = compile(options.ssl_name.is_set ? *options.ssl_name : name);
+}
+
+}  // namespace proxy

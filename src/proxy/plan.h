@@ -1,0 +1,118 @@
+// ForwardPlan: what a location's proxy_* directives mean, compiled once. Shared by the workers.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/directive.h"
+#include "config/level.h"
+#include "http/field_name.h"
+#include "proxy/forward_options.h"
+#include "script/pattern.h"
+#include "script/value.h"
+#include "tls/client_context.h"
+#include "upstream/cluster_spec.h"
+#include "upstream/upstream_directives.h"
+
+namespace proxy {
+
+/// Header names to look for: known ones by number, others by text.
+class NameSet {
+ public:
+  void add(std::string_view name);
+  void remove(std::string_view name);
+  /// Equal in any letter case; with '_', '.' and '-' as one character, since backends read them so.
+  [[nodiscard]] bool has(http::FieldName id, std::string_view name) const noexcept;
+
+ private:
+  std::bitset<http::kFieldNameCount> known_;
+  std::vector<std::string> others_;
+};
+
+struct HeaderPlan {
+  http::FieldName id = http::FieldName::other;
+  std::string name;
+  script::Value value;
+};
+
+struct RedirectPlan {
+  script::Value from;                     // a prefix, when there is no pattern
+  std::optional<script::Pattern> pattern;
+  script::Value to;
+};
+
+/// The target of a proxy_pass: scheme, authority and perhaps a URI.
+struct PassTarget {
+  bool https = false;
+  std::string authority;           // "backend:8080", "unix:/run/app.sock"
+  std::optional<std::string> uri;  // "/path", when one was given
+};
+/// The error is in nginx's words.
+[[nodiscard]] std::expected<PassTarget, std::string> parse_pass_target(std::string_view url);
+
+struct ForwardPlan {
+  const ForwardOptions* options = nullptr;
+  std::optional<script::Value> dynamic;  // proxy_pass with variables: parsed for each request
+  PassTarget target;                     // otherwise
+  std::shared_ptr<const upstream::ClusterSpec> cluster;
+  upstream::KeepAlive keep_alive;        // of clusters made at run time
+  std::uint16_t port = 0;                // $proxy_port
+  bool as_received = false;              // compat nginx: the path's bytes, whatever they decode to
+  std::size_t replaced_prefix = 0;       // bytes of the path that target.uri stands for
+
+  std::vector<HeaderPlan> set_headers;   // defaults included
+  NameSet set_names;                     // their names: the client's own are not forwarded
+  bool sets_connection = false;          // Connection or Upgrade are set by the configuration
+  NameSet hidden;
+  std::vector<RedirectPlan> redirects;
+
+  std::shared_ptr<const tls::ClientPolicy> tls_policy;  // for https, also for dynamic targets
+  script::Value tls_name;
+  bool send_sni = true;
+};
+
+/// Where the plans of a configuration are made; policies that are equal are shared.
+class PlanMaker {
+ public:
+  PlanMaker(script::Variables& variables, const upstream::Groups& groups,
+            config::Diagnostics& diagnostics, const config::BuildFlags& flags)
+      : variables_(variables), groups_(groups), diagnostics_(diagnostics), flags_(flags) {}
+
+  /// Gives the location's level a ForwardPlan if it has a proxy_pass.
+  void provision(config::Level& level);
+
+  /// Every group that some plan uses, and every implicit cluster.
+  [[nodiscard]] const std::vector<std::shared_ptr<const upstream::ClusterSpec>>& clusters() const {
+    return clusters_;
+  }
+  [[nodiscard]] const std::vector<std::shared_ptr<const tls::ClientPolicy>>& policies() const {
+    return policies_;
+  }
+
+ private:
+  void plan_target(const config::Level& level, const PassOptions& pass, ForwardPlan& plan);
+  void plan_headers(const ForwardOptions& options, ForwardPlan& plan);
+  void plan_redirects(const config::Level& level, const ForwardOptions& options, ForwardPlan& plan);
+  void plan_tls(const ForwardOptions& options, const PassOptions& pass, ForwardPlan& plan);
+  [[nodiscard]] script::Value compile(const config::Word& word) {
+    return script::Value::compile(word, variables_, diagnostics_);
+  }
+  std::shared_ptr<const tls::ClientPolicy> share(tls::ClientPolicy policy);
+
+  script::Variables& variables_;
+  const upstream::Groups& groups_;
+  config::Diagnostics& diagnostics_;
+  const config::BuildFlags& flags_;
+  std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters_;
+  std::map<std::string, std::shared_ptr<const upstream::ClusterSpec>> implicit_;
+  std::vector<std::shared_ptr<const tls::ClientPolicy>> policies_;
+  std::shared_ptr<const tls::TrustedCertificates> system_;
+};
+
+}  // namespace proxy

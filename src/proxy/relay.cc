@@ -1,0 +1,196 @@
+#include "proxy/relay.h"
+
+#include <array>
+#include <optional>
+
+#include "io/buffer.h"
+
+namespace proxy {
+namespace {
+
+using base::ErrorSource;
+using http::End;
+
+// Small pieces (chunks, mostly) that have arrived already travel together.
+constexpr std::size_t kGather = 16 * 1024;
+
+// Appends what has been received and fits. Stops before a piece that does not fit: it is given back.
+base::Result<std::string_view> gather(http::h1::BodyReader& body, std::string_view first,
+                                      io::Buffer& buffer) {
+  buffer.append(first);
+  while (!body.ended()) {
+    auto next = body.next_received();
+    if (!next) return std::string_view{};
+    if (!*next) return base::fail(next->error());
+    if ((*next)->size() > buffer.writable().size()) return **next;
+    buffer.append(**next);
+  }
+  return std::string_view{};
+}
+
+class ResponseRelay {
+ public:
+  ResponseRelay(Context& context, const ForwardPlan& plan, http::h1::BodyReader& body)
+      : context_(context), body_(body), buffering_(*plan.options->buffering),
+        read_timeout_(*plan.options->read_timeout),
+        send_timeout_(*context.client_options().send_timeout) {}
+
+  async::Task<base::Result<void>> run() {
+    std::string_view piece;
+    // What came with the head leaves with the head.
+    if (auto first = body_.next_received()) {
+      if (!*first) co_return base::fail(first->error().from(ErrorSource::upstream));
+      piece = **first;
+    }
+    body_.notice_end();
+    const bool whole = body_.ended() && body_.trailers().empty();
+    CO_TRY_VOID(from_client(co_await context_.responder.send_head(
+        context_.exchange.response, piece, whole ? End::yes : End::no, deadline())));
+    if (whole) co_return base::Result<void>{};
+    while (!body_.ended()) {
+      auto read = co_await body_.read(context_.now() + read_timeout_);
+      if (!read) co_return base::fail(read.error().from(ErrorSource::upstream));
+      if (read->empty()) break;
+      CO_TRY_VOID(co_await pass_on(*read));
+    }
+    CO_TRY_VOID(from_client(co_await context_.responder.finish(body_.trailers(), deadline())));
+    co_return base::Result<void>{};
+  }
+
+ private:
+  async::Task<base::Result<void>> pass_on(std::string_view piece) {
+    io::Buffer buffer;
+    while (!piece.empty()) {
+      std::string_view next;
+      std::string_view out = piece;
+      if (buffering_ && piece.size() < kGather && !body_.length()) {
+        buffer.grow(kGather);
+        buffer.clear();
+        auto rest = gather(body_, piece, buffer);
+        if (!rest) co_return base::fail(rest.error().from(ErrorSource::upstream));
+        next = *rest;
+        out = buffer.readable();
+      }
+      CO_TRY_VOID(from_client(co_await context_.responder.send_body(out, End::no, deadline())));
+      piece = next;
+    }
+    co_return base::Result<void>{};
+  }
+
+  [[nodiscard]] base::Deadline deadline() const { return context_.now() + send_timeout_; }
+  static base::Result<void> from_client(base::Result<void> result) {
+    if (!result) return base::fail(result.error().from(ErrorSource::downstream));
+    return result;
+  }
+
+  Context& context_;
+  http::h1::BodyReader& body_;
+  bool buffering_;
+  std::chrono::milliseconds read_timeout_;
+  std::chrono::milliseconds send_timeout_;
+};
+
+}  // namespace
+
+async::Task<base::Result<void>> relay_response(Context& context, const ForwardPlan& plan,
+                                               http::h1::BodyReader& body) {
+  ResponseRelay relay(context, plan, body);
+  co_return co_await relay.run();
+}
+
+async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan& plan,
+                                             BodySource source, std::uint64_t offset,
+                                             http::h1::BodyWriter& writer) {
+  const auto send_timeout = *plan.options->send_timeout;
+  while (true) {
+    std::string_view piece;
+    if (source.held != nullptr) {
+      CO_TRY(piece, source.held->piece_at(offset));
+      offset += piece.size();
+    } else {
+      CO_TRY(piece, co_await source.streaming->read());
+    }
+    const base::Deadline deadline = context.now() + send_timeout;
+    if (piece.empty()) {
+      if (source.streaming != nullptr) {
+        static_cast<void>(co_await writer.finish(source.streaming->trailers(), deadline));
+      } else {
+        static_cast<void>(co_await writer.send({}, {}, End::yes, deadline));
+      }
+      co_return base::Result<void>{};
+    }
+    const auto sent = co_await writer.send({}, piece, End::no, deadline);
+    if (!sent) {
+      if (sent.error().is(base::ErrorCode::timed_out) || sent.error().is(base::ErrorCode::cancelled)) {
+        co_return base::fail(sent.error().from(ErrorSource::upstream));
+      }
+      co_return base::Result<void>{};
+    }
+  }
+}
+
+namespace {
+
+// One direction of a tunnel. Its end is passed on as a half-close.
+struct TunnelSide {
+  io::Stream& from;
+  io::Stream& to;
+  std::chrono::milliseconds timeout;
+  base::TimePoint* last_activity;
+  std::uint64_t moved = 0;
+};
+
+async::Task<void> carry(TunnelSide& side, async::Scope& both) {
+  io::Buffer buffer;
+  io::EventLoop& loop = side.from.loop();
+  while (true) {
+    // No buffer while nothing comes: most tunnels are silent most of the time.
+    const auto ready = co_await io::ready(side.from, io::Direction::read,
+                                          *side.last_activity + side.timeout, io::Waiting::busy);
+    if (!ready && ready.error().is(base::ErrorCode::timed_out) &&
+        loop.now() < *side.last_activity + side.timeout) {
+      continue;  // the other direction has moved meanwhile
+    }
+    if (!ready) break;
+    buffer.grow(io::Buffer::kLarge / 4);
+    buffer.clear();
+    const auto count = side.from.try_read(buffer.writable());
+    if (!count && count.error().is(base::ErrorCode::would_block)) {
+      buffer.release();
+      continue;
+    }
+    if (!count) break;
+    if (*count == 0) {
+      side.to.shutdown_write();
+      co_return;
+    }
+    buffer.commit(*count);
+    *side.last_activity = loop.now();
+    std::array<iovec, 1> pieces{io::piece_of(buffer.readable())};
+    if (!co_await io::write_all(side.to, pieces, loop.now() + side.timeout)) break;
+    side.moved += *count;
+  }
+  both.request_stop();
+}
+
+}  // namespace
+
+async::Task<void> tunnel(Context& context, const ForwardPlan& plan, io::Stream& backend,
+                         std::string_view early) {
+  async::Scope both(co_await async::current_scope());
+  base::TimePoint last_activity = context.now();
+  const auto timeout = *plan.options->read_timeout;
+  TunnelSide down{backend, context.client, timeout, &last_activity};
+  TunnelSide up{context.client, backend, timeout, &last_activity};
+  std::array<iovec, 1> pieces{io::piece_of(early)};
+  if (!co_await io::write_all(context.client, pieces, context.now() + timeout)) co_return;
+  pieces = {io::piece_of(context.pipelined)};
+  if (!co_await io::write_all(backend, pieces, context.now() + timeout)) co_return;
+  both.spawn(carry(down, both));
+  both.spawn(carry(up, both));
+  co_await both.join();
+  context.exchange.bytes_sent += early.size() + down.moved;
+  context.exchange.body_bytes_sent += early.size() + down.moved;
+}
+
+}  // namespace proxy

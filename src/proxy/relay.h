@@ -1,0 +1,38 @@
+// Moving bodies from one side to the other: no faster than the receiver takes them.
+#pragma once
+
+#include "async/task.h"
+#include "base/result.h"
+#include "http/h1/client_exchange.h"
+#include "proxy/context.h"
+#include "proxy/held_body.h"
+#include "proxy/plan.h"
+#include "proxy/request_body.h"
+
+namespace proxy {
+
+/// Sends the response's head and its body. Errors carry their source: downstream or upstream.
+[[nodiscard]] async::Task<base::Result<void>> relay_response(Context& context,
+                                                             const ForwardPlan& plan,
+                                                             http::h1::BodyReader& body);
+
+/// Where a request's body comes from: the client as it sends, or what was held.
+struct BodySource {
+  RequestBody* streaming = nullptr;
+  HeldBody* held = nullptr;
+};
+
+/// Sends the rest of the request's body (`offset` bytes of a held one are sent). An error of the
+/// backend's side is no error here: it may have answered early, and its answer says more.
+[[nodiscard]] async::Task<base::Result<void>> pump_request(Context& context,
+                                                           const ForwardPlan& plan,
+                                                           BodySource source, std::uint64_t offset,
+                                                           http::h1::BodyWriter& writer);
+
+/// After a 101: bytes both ways until both sides have ended, neither has said anything for
+/// proxy_read_timeout, or the scope stops. `early` came behind the 101's head; what the client sent
+/// early was held until now.
+[[nodiscard]] async::Task<void> tunnel(Context& context, const ForwardPlan& plan,
+                                       io::Stream& backend, std::string_view early);
+
+}  // namespace proxy

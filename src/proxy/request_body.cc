@@ -1,0 +1,44 @@
+#include "proxy/request_body.h"
+
+#include <utility>
+
+namespace proxy {
+
+using base::ErrorCode;
+using base::ErrorSource;
+
+base::Result<std::string_view> RequestBody::check(base::Result<std::string_view> piece) noexcept {
+  touched_ = true;
+  if (!piece) {
+    failed_ = true;
+    return base::fail(piece.error().from(ErrorSource::downstream));
+  }
+  received_ += piece->size();
+  if (max_size_ != 0 && received_ > max_size_) {
+    failed_ = true;
+    return base::fail(base::Error{.code = ErrorCode::too_large,
+                                  .source = ErrorSource::downstream,
+                                  .context = "client intended to send too large chunked body"});
+  }
+  return piece;
+}
+
+std::optional<base::Result<std::string_view>> RequestBody::try_read() {
+  // A client that waits for "100 Continue" has not sent anything: the waiting read asks it to.
+  auto piece = source_.try_read();
+  if (!piece) return std::nullopt;
+  return check(*piece);
+}
+
+async::Task<base::Result<std::string_view>> RequestBody::read() {
+  if (auto now = try_read()) co_return *now;
+  if (std::exchange(expects_continue_, false) && !responder_.head_sent()) {
+    http::ResponseHead proceed(source_.trailers().arena());
+    proceed.status = 100;
+    const auto sent = co_await responder_.send_interim(proceed, loop_.now() + timeout_);
+    if (!sent) co_return check(base::fail(sent.error()));
+  }
+  co_return check(co_await source_.read(loop_.now() + timeout_));
+}
+
+}  // namespace proxy

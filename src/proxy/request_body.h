@@ -1,0 +1,58 @@
+// RequestBody: the client's body as a backend may have it: bounded by client_max_body_size, timed by
+// client_body_timeout, asked for by "100 Continue" when the client waits for that.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "http/body.h"
+#include "http/responder.h"
+#include "io/event_loop.h"
+
+namespace proxy {
+
+class RequestBody {
+ public:
+  /// All three outlive it. `expects_continue`: the client waits before it sends.
+  RequestBody(http::Body& source, http::Responder& responder, io::EventLoop& loop,
+              bool expects_continue) noexcept
+      : source_(source), responder_(responder), loop_(loop), expects_continue_(expects_continue) {}
+
+  /// From the location, before the first read. 0: no limit.
+  void set_limits(std::uint64_t max_size, std::chrono::milliseconds timeout) noexcept {
+    max_size_ = max_size;
+    timeout_ = timeout;
+  }
+  /// The length is known to pass the limit: 413 without reading.
+  [[nodiscard]] bool is_too_large() const noexcept {
+    return max_size_ != 0 && source_.length().value_or(0) > max_size_;
+  }
+
+  /// As http::Body::read. Error too_large: the limit was passed on the way; source downstream.
+  [[nodiscard]] async::Task<base::Result<std::string_view>> read();
+  [[nodiscard]] std::optional<base::Result<std::string_view>> try_read();
+
+  [[nodiscard]] bool ended() const noexcept { return source_.ended(); }
+  [[nodiscard]] std::optional<std::uint64_t> length() const noexcept { return source_.length(); }
+  [[nodiscard]] const http::Fields& trailers() const noexcept { return source_.trailers(); }
+  /// Something was read of it: it can't be sent again from the source.
+  [[nodiscard]] bool touched() const noexcept { return touched_; }
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
+
+ private:
+  [[nodiscard]] base::Result<std::string_view> check(base::Result<std::string_view> piece) noexcept;
+
+  http::Body& source_;
+  http::Responder& responder_;
+  io::EventLoop& loop_;
+  std::uint64_t max_size_ = 0;
+  std::uint64_t received_ = 0;
+  std::chrono::milliseconds timeout_{60'000};
+  bool expects_continue_;
+  bool touched_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace proxy

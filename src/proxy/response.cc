@@ -1,0 +1,176 @@
+#include "proxy/response.h"
+
+#include <charconv>
+
+#include "base/text.h"
+#include "content/error_page.h"
+#include "content/return_directive.h"
+#include "filter/add_header.h"
+#include "http/date.h"
+#include "http/status.h"
+
+namespace proxy {
+namespace {
+
+using http::Field;
+using http::FieldName;
+
+// Server and Date stand first, as clients of nginx are used to. The date is made once a second.
+bool add_own_fields(Context& context, const ForwardPlan* plan) {
+  http::Fields& fields = context.exchange.response.fields;
+  const bool own_server = plan == nullptr || plan->hidden.has(FieldName::server, "Server");
+  const bool own_date = plan == nullptr || plan->hidden.has(FieldName::date, "Date") ||
+                        !context.exchange.upstream_response.fields.has(FieldName::date);
+  if (own_server &&
+      !fields.add(FieldName::server,
+                  content::server_text(*context.client_options().server_tokens))) {
+    return false;
+  }
+  if (!own_date) return true;
+  thread_local std::int64_t shown_second = -1;
+  thread_local http::HttpDate date;
+  const auto second =
+      std::chrono::floor<std::chrono::seconds>(context.worker.loop.wall()).time_since_epoch().count();
+  if (second != shown_second) {
+    shown_second = second;
+    date = http::http_date(context.worker.loop.wall());
+  }
+  return fields.add(FieldName::date, context.exchange.arena.copy(http::view(date)));
+}
+
+// nginx's proxy_redirect: the first rule that matches rewrites the URL.
+std::string_view rewrite_url(Context& context, const ForwardPlan& plan, std::string_view url) {
+  exchange::Exchange& exchange = context.exchange;
+  for (const RedirectPlan& rule : plan.redirects) {
+    if (rule.pattern) {
+      const bool matched =
+          rule.pattern->match(url, exchange.captures, exchange.named_captures).value_or(false);
+      if (!matched) continue;
+      const std::string_view whole = exchange.captures[0];
+      const auto at = static_cast<std::size_t>(whole.data() - url.data());
+      return exchange.arena.join(url.substr(0, at), rule.to.evaluate(exchange),
+                                 url.substr(at + whole.size()));
+    }
+    const std::string_view from = rule.from.evaluate(exchange);
+    if (from.empty() || !base::starts_with_ignoring_case(url, from)) continue;
+    return exchange.arena.join(rule.to.evaluate(exchange), url.substr(from.size()));
+  }
+  return url;
+}
+
+// "0; url=http://backend/x": the part behind url=.
+std::string_view rewrite_refresh(Context& context, const ForwardPlan& plan, std::string_view value) {
+  for (std::size_t at = 0; at + 4 <= value.size(); ++at) {
+    if (!base::equal_ignoring_case(value.substr(at, 4), "url=")) continue;
+    const std::string_view url = value.substr(at + 4);
+    return context.exchange.arena.join(value.substr(0, at + 4), rewrite_url(context, plan, url));
+  }
+  return value;
+}
+
+std::string_view rewrite_location(Context& context, const ForwardPlan& plan,
+                                  std::string_view value) {
+  const std::string_view url = rewrite_url(context, plan, value);
+  if (url.data() == value.data() && url.size() == value.size()) return value;
+  return content::absolute_location(url, context.exchange);
+}
+
+bool add_keep_alive_hint(Context& context) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
+      *context.client_options().keepalive_header);
+  if (seconds.count() == 0 || context.close_after) return true;
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), seconds.count()).ptr;
+  return context.exchange.response.fields.add(
+      FieldName::keep_alive,
+      context.exchange.arena.join("timeout=", std::string_view(digits.begin(), end)));
+}
+
+}  // namespace
+
+void decide_keep_alive(Context& context) {
+  const ClientOptions& options = context.client_options();
+  const bool last = context.exchange.connection.requests >= *options.keepalive_requests;
+  if (last) context.count(observe::Counter::limit_keepalive_requests);
+  if (last || options.keepalive_timeout->count() == 0 || context.worker.connections.draining()) {
+    context.close_after = true;
+  }
+  if (context.close_after) context.responder.close_after();
+}
+
+bool make_response(Context& context, const ForwardPlan& plan) {
+  exchange::Exchange& exchange = context.exchange;
+  const http::ResponseHead& from = exchange.upstream_response;
+  http::ResponseHead& response = exchange.response;
+  decide_keep_alive(context);
+  response.status = from.status;
+  response.reason = from.reason;
+  response.body = from.body;
+  bool fits = add_own_fields(context, &plan);
+  const bool tells_length = exchange.request.method == http::Method::head || from.status == 304;
+  for (const Field& field : from.fields) {
+    switch (field.id) {
+      case FieldName::content_length:
+        if (tells_length) fits = fits && response.fields.add(field);
+        continue;
+      case FieldName::location:
+        if (!plan.redirects.empty()) {
+          fits = fits && response.fields.add(FieldName::location,
+                                             rewrite_location(context, plan, field.value));
+          continue;
+        }
+        break;
+      case FieldName::refresh:
+        if (!plan.redirects.empty()) {
+          fits = fits && response.fields.add(FieldName::refresh,
+                                             rewrite_refresh(context, plan, field.value));
+          continue;
+        }
+        break;
+      default: break;
+    }
+    if (http::is_hop_by_hop(field.id) || plan.hidden.has(field.id, field.name)) continue;
+    fits = fits && response.fields.add(field);
+  }
+  return fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
+}
+
+async::Task<base::Result<void>> respond(Context& context, Answer answer) {
+  exchange::Exchange& exchange = context.exchange;
+  http::ResponseHead& response = exchange.response;
+  response.status = static_cast<std::uint16_t>(answer.status);
+  if (answer.close_silently || context.responder.head_sent()) {
+    context.close_after = true;
+    context.closed_silently = true;
+    co_return base::Result<void>{};
+  }
+  context.take_time();
+  decide_keep_alive(context);
+  response.fields.clear();
+  response.reason = {};
+  const bool tokens = *context.client_options().server_tokens;
+  const std::string_view body = answer.has_text
+                                    ? answer.text
+                                    : content::error_page(answer.status, tokens);
+  const std::string_view type = answer.has_text ? std::string_view(*context.client_options().default_type)
+                                                : std::string_view("text/html");
+  bool fits = add_own_fields(context, nullptr);
+  if (!body.empty()) fits = fits && response.fields.add(FieldName::content_type, type);
+  if (!answer.location.empty()) {
+    fits = fits && response.fields.add(FieldName::location, answer.location);
+  }
+  fits = fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
+  if (!fits) log(context, observe::Level::error, "a response of our own has too many header fields");
+  response.body = body.empty() ? http::BodyFraming{}
+                               : http::BodyFraming{http::BodyFraming::Kind::length, body.size()};
+  // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands for.
+  http::ResponseHead& head = response;
+  const std::uint16_t shown = head.status;
+  head.status = static_cast<std::uint16_t>(http::wire_status(shown));
+  const auto sent = co_await context.responder.send_head(
+      head, body, http::End::yes, context.now() + *context.client_options().send_timeout);
+  head.status = shown;
+  co_return sent;
+}
+
+}  // namespace proxy

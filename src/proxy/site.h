@@ -1,0 +1,108 @@
+// What a configuration serves, and one worker's part of it.
+//
+//   Listing (shared, immutable)   listen groups by address → names → virtual servers → routes
+//   Site    (one per worker)      the same with TLS contexts, clusters and their pools
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/address.h"
+#include "config/level.h"
+#include "proxy/plan.h"
+#include "route/name_table.h"
+#include "route/route_table.h"
+#include "tls/certificate.h"
+#include "tls/client_context.h"
+#include "tls/server_context.h"
+#include "upstream/cluster.h"
+#include "upstream/cluster_cache.h"
+
+namespace observe {
+class ErrorLog;
+}
+
+namespace proxy {
+
+struct Worker;
+
+struct VirtualServer {
+  const config::Level* level = nullptr;
+  std::string name;  // the first server_name, "" if there is none
+  route::RouteTable routes;
+  std::vector<tls::CertificatePtr> certificates;  // none: not a TLS server
+  std::size_t policy = 0;                         // in Listing::policies
+};
+
+/// All servers that listen on one address.
+struct ListenGroup {
+  base::Address address;
+  bool tls = false;
+  std::vector<const VirtualServer*> servers;
+  route::NameTable names;               // to an index in `servers`
+  std::size_t default_server = 0;
+  [[nodiscard]] const VirtualServer& find(std::string_view host, base::Captures& captures,
+                                          script::Slots slots) const;
+};
+
+struct Listing {
+  std::vector<std::unique_ptr<VirtualServer>> servers;
+  std::vector<std::unique_ptr<ListenGroup>> groups;
+  std::vector<tls::ServerPolicy> policies;
+  std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters;
+  std::vector<std::shared_ptr<const tls::ClientPolicy>> client_policies;
+  std::size_t slot_count = 0;           // of named captures
+  std::string temporary_directory;
+  std::shared_ptr<observe::ErrorLog> error_log;  // the main context's
+};
+
+class Site {
+ public:
+  /// `owner` keeps `listing` alive (the snapshot).
+  [[nodiscard]] static std::expected<std::shared_ptr<Site>, std::string> make(
+      Worker& worker, std::shared_ptr<const void> owner, const Listing& listing,
+      upstream::Connector& connector, std::shared_ptr<tls::TicketKeys> ticket_keys);
+
+  [[nodiscard]] const Listing& listing() const noexcept { return listing_; }
+  /// Null if nothing is configured there any more.
+  [[nodiscard]] const ListenGroup* find(const base::Address& listener) const noexcept;
+
+  /// The cluster of a plan whose target is constant.
+  [[nodiscard]] upstream::Cluster& cluster(const upstream::ClusterSpec& spec);
+  [[nodiscard]] upstream::ClusterCache& dynamic_clusters() noexcept { return dynamic_; }
+  [[nodiscard]] tls::ClientContext* client_context(const tls::ClientPolicy& policy) noexcept;
+
+  /// Contexts and certificates for a name on one listener.
+  class Source final : public tls::CertificateSource {
+   public:
+    Source(Site& site, const ListenGroup& group) noexcept : site_(site), group_(group) {}
+    [[nodiscard]] tls::Selection select(std::string_view sni) override;
+    [[nodiscard]] tls::ServerContext& initial();
+
+   private:
+    Site& site_;
+    const ListenGroup& group_;
+  };
+
+  /// A newer site has taken over: idle connections to backends are closed.
+  void retire();
+
+ private:
+  Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing,
+       upstream::Connector& connector);
+
+  std::shared_ptr<const void> owner_;
+  const Listing& listing_;
+  std::unordered_map<base::Address, const ListenGroup*> groups_;
+  std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
+  std::vector<std::unique_ptr<tls::ClientContext>> client_contexts_;  // as client_policies
+  std::unordered_map<const upstream::ClusterSpec*, std::unique_ptr<upstream::Cluster>> clusters_;
+  upstream::ClusterCache dynamic_;
+};
+
+}  // namespace proxy
