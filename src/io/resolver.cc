@@ -250,7 +250,7 @@ void DnsResolver::State::watch(int fd, std::uint32_t events) {
     watches_.erase(found);
   } else {
     found->second.second = events;
-    static_cast<void>(loop_.modify(fd, events, watched));
+    CHECK(loop_.modify(fd, events, watched).has_value());
   }
 }
 
@@ -261,7 +261,7 @@ void DnsResolver::State::process(int fd, std::uint32_t events) noexcept {
   ares_process_fd(channel_, reads, writes);
   // c-ares does not read until EAGAIN, which edges presume: arming again reports what is left.
   if (const auto found = watches_.find(fd); found != watches_.end()) {
-    static_cast<void>(loop_.modify(fd, found->second.second, *found->second.first));
+    CHECK(loop_.modify(fd, found->second.second, *found->second.first).has_value());
   }
   arm();
 }
