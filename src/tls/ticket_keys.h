@@ -17,7 +17,7 @@ namespace tls {
 struct TicketKey {
   std::array<std::uint8_t, 16> name{};
   std::array<std::uint8_t, 32> cipher_key{};  // AES-256-CBC
-  std::array<std::uint8_t, 32> mac_key{};     // HMAC-SHA-256
+  std::array<std::uint8_t, 32> mac_key{};  // HMAC-SHA-256
   base::TimePoint made;
 
   TicketKey() = default;

@@ -1,0 +1,222 @@
+#include "tls/client_context.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <list>
+
+#include "base/address.h"
+#include "tls/connection.h"
+
+namespace tls {
+
+struct ClientContext::State {
+  Library::State& library;
+  SslCtxPtr context;
+  ClientPolicy policy;
+
+  struct Remembered {
+    std::string key;
+    SessionPtr session;
+  };
+  std::list<Remembered> by_age{};  // the newest first
+  std::unordered_map<std::string_view, std::list<Remembered>::iterator> by_key{};
+
+  void remember(const std::string& key, SessionPtr session) {
+    if (const auto found = by_key.find(key); found != by_key.end()) {
+      found->second->session = std::move(session);
+      by_age.splice(by_age.begin(), by_age, found->second);
+      return;
+    }
+    by_age.push_front({key, std::move(session)});
+    by_key.emplace(by_age.front().key, by_age.begin());
+    if (by_age.size() > kMaxSessions) {
+      by_key.erase(by_age.back().key);
+      by_age.pop_back();
+    }
+  }
+  [[nodiscard]] SSL_SESSION* session_for(const std::string& key) const {
+    const auto found = by_key.find(key);
+    return found == by_key.end() ? nullptr : found->second->session.get();
+  }
+};
+
+namespace {
+
+int on_new_session(SSL* ssl, SSL_SESSION* session) {
+  const TlsStream::Connection& connection = *connection_of(ssl);
+  if (connection.session_key.empty() || SSL_SESSION_is_resumable(session) == 0) return 0;
+  connection.client_state->remember(connection.session_key, SessionPtr(session));
+  return 1;  // the reference is ours now
+}
+
+VerifyFailure::Check check_of(int code) {
+  using enum VerifyFailure::Check;
+  switch (code) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return expired;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return not_yet_valid;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: return self_signed;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return unknown_issuer;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return name;
+    default: return chain;
+  }
+}
+
+int on_verified(int fine, X509_STORE_CTX* store) {
+  if (fine == 1) return 1;
+  const auto* ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  TlsStream::Connection& connection = *connection_of(ssl);
+  if (connection.verify_failure) return 0;
+  VerifyFailure& failure = connection.verify_failure.emplace();
+  failure.code = X509_STORE_CTX_get_error(store);
+  failure.depth = X509_STORE_CTX_get_error_depth(store);
+  failure.check = check_of(failure.code);
+  failure.reason = X509_verify_cert_error_string(failure.code);
+  failure.wanted = connection.target.verify_name;
+  if (const X509* culprit = X509_STORE_CTX_get_current_cert(store)) {
+    failure.subject = subject_of(culprit);
+  }
+  if (failure.check == VerifyFailure::Check::name) {
+    read_names(X509_STORE_CTX_get0_cert(store), failure.names, failure.names);
+  }
+  return 0;
+}
+
+std::string configure(SSL_CTX* context, const ClientPolicy& policy) {
+  set_common_options(context);
+  if (auto problem = set_versions(context, policy.versions); !problem.empty()) return problem;
+  if (auto problem = set_ciphers(context, policy.ciphers, policy.suites, policy.versions);
+      !problem.empty()) {
+    return problem;
+  }
+  if (policy.verify && !policy.trusted) {
+    return "certificates are to be verified, but none is trusted";
+  }
+  if (const auto alpn = alpn_wire_form(policy.alpn); !alpn.empty()) {
+    SSL_CTX_set_alpn_protos(context, alpn.data(), static_cast<unsigned int>(alpn.size()));
+  }
+  const bool reuse = policy.session_reuse;
+  SSL_CTX_set_session_cache_mode(
+      context, reuse ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
+  if (reuse) SSL_CTX_sess_set_new_cb(context, on_new_session);
+  SSL_CTX_set_verify(context, policy.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verified);
+  SSL_CTX_set_verify_depth(context, policy.verify_depth);
+  return {};
+}
+
+// A certificate that was named as trusted is the end of the chain, self-signed or not: pinning a
+// backend's own certificate or its intermediate works.
+void trust(SSL_CTX* context, X509_STORE* store) {
+  SSL_CTX_set1_cert_store(context, store);
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+}
+
+bool is_ip(const std::string& name) { return base::Address::from_ip(name, 0).has_value(); }
+
+}  // namespace
+
+bool prepare_client(TlsStream::Connection& connection) {
+  SSL* ssl = connection.ssl.get();
+  const ClientTarget& target = connection.target;
+  const ClientContext::State& state = *connection.client_state;
+  if (!target.sni.empty() && !is_ip(target.sni)) {  // RFC 6066 §3: no addresses
+    if (SSL_set_tlsext_host_name(ssl, target.sni.c_str()) != 1) return false;
+    connection.sni = target.sni;
+  }
+  if (state.policy.verify) {
+    if (target.verify_name.empty()) return false;
+    X509_VERIFY_PARAM* param = SSL_get0_param(ssl);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    const int set = is_ip(target.verify_name)
+                        ? X509_VERIFY_PARAM_set1_ip_asc(param, target.verify_name.c_str())
+                        : X509_VERIFY_PARAM_set1_host(param, target.verify_name.data(),
+                                                      target.verify_name.size());
+    if (set != 1) return false;
+  }
+  if (state.policy.session_reuse && !target.session_key.empty()) {
+    connection.session_key =
+        fmt::format("{}\n{}\n{}", target.session_key, target.sni, target.verify_name);
+    if (SSL_SESSION* session = state.session_for(connection.session_key)) {
+      SSL_set_session(ssl, session);
+    }
+  }
+  return true;
+}
+
+std::string VerifyFailure::sentence() const {
+  using enum Check;
+  std::string text = fmt::format("upstream SSL certificate verify error: ({}:{})", code, reason);
+  if (!subject.empty()) fmt::format_to(std::back_inserter(text), " in \"{}\"", subject);
+  switch (check) {
+    case name:
+      fmt::format_to(
+          std::back_inserter(text),
+          ": wanted \"{}\", the certificate is for {}; set proxy_ssl_name to one of these", wanted,
+          names.empty() ? "no name" : fmt::format("{}", fmt::join(names, ", ")));
+      break;
+    case expired:
+    case not_yet_valid:
+      text += depth == 0 ? "; renew the backend's certificate" : "; renew this certificate";
+      break;
+    case self_signed:
+    case unknown_issuer:
+    case chain: text += "; trust its issuer with proxy_ssl_trusted_certificate"; break;
+  }
+  return text + ", or set proxy_ssl_verify off";
+}
+
+ClientContext::ClientContext(std::shared_ptr<State> state) : state_(std::move(state)) {}
+ClientContext::~ClientContext() = default;
+
+std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
+    Library& library, const ClientPolicy& policy) {
+  Library::State& worker = library.state();
+  SslCtxPtr context(SSL_CTX_new_ex(worker.context.get(), nullptr, TLS_client_method()));
+  if (!context) return std::unexpected(take_error_reason());
+  if (auto problem = configure(context.get(), policy); !problem.empty()) {
+    return std::unexpected(std::move(problem));
+  }
+  if (policy.verify) trust(context.get(), worker.store_of(policy.trusted));
+  if (policy.certificate) {
+    const auto parsed = worker.parsed(policy.certificate);
+    if (!parsed || SSL_CTX_use_certificate(context.get(), parsed->leaf.get()) != 1 ||
+        SSL_CTX_set1_chain(context.get(), parsed->chain.get()) != 1 ||
+        SSL_CTX_use_PrivateKey(context.get(), parsed->key.get()) != 1) {
+      return std::unexpected(
+          fmt::format("the client certificate cannot be used ({})", take_error_reason()));
+    }
+  }
+  return std::unique_ptr<ClientContext>(new ClientContext(std::make_shared<State>(
+      State{.library = worker, .context = std::move(context), .policy = policy})));
+}
+
+std::string problem_of(const ClientPolicy& policy) {
+  const SslCtxPtr context(SSL_CTX_new(TLS_client_method()));
+  return context ? configure(context.get(), policy) : take_error_reason();
+}
+
+std::unique_ptr<TlsStream> TlsStream::client(std::unique_ptr<io::Stream> lower,
+                                             ClientContext& context, ClientTarget target) {
+  ClientContext::State& state = *context.state();
+  auto connection =
+      std::make_unique<Connection>(Connection::Role::client, std::move(lower), state.library);
+  connection->client_state = context.state();
+  connection->target = std::move(target);
+  connection->make_ssl(state.context.get());
+  SSL_set_connect_state(connection->ssl.get());
+  if (!prepare_client(*connection)) {
+    ERR_clear_error();
+    connection->broken =
+        base::Error{.code = base::ErrorCode::untrusted,
+                    .context = "no usable name to verify the backend's certificate against"};
+  }
+  return std::unique_ptr<TlsStream>(new TlsStream(std::move(connection)));
+}
+
+}  // namespace tls
