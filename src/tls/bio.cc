@@ -120,7 +120,14 @@ bool TlsStream::Connection::flush() noexcept {
     unsent_at = 0;
   }
   gather.clear();
-  return unsent.empty();
+  if (!unsent.empty()) return false;
+  unsent_replies = 0;
+  return true;
+}
+
+void TlsStream::Connection::send_replies() noexcept {
+  const std::size_t size = gathered().size();
+  if (!flush()) unsent_replies += size;
 }
 
 }  // namespace tls

@@ -16,21 +16,21 @@ namespace tls {
 
 struct ClientPolicy {
   bool verify = true;
-  std::shared_ptr<const TrustedCertificates> trusted;  // needed when `verify`
+  std::shared_ptr<const TrustedCertificates> trusted{};  // needed when `verify`
   int verify_depth = 1;  // intermediates allowed between the leaf and a trusted certificate
   std::vector<Version> versions{Version::tls1_2, Version::tls1_3};
   std::string ciphers = "DEFAULT";
-  std::string suites;
-  std::vector<std::string> alpn;
-  CertificatePtr certificate;  // shown to backends that ask; its key is the Signer's
+  std::string suites{};
+  std::vector<std::string> alpn{};
+  CertificatePtr certificate{};  // shown to backends that ask; its key is the Signer's
   bool session_reuse = true;
 };
 
 /// To whom one connection goes.
 struct ClientTarget {
-  std::string sni;  // sent when not empty and not an IP address
-  std::string verify_name;  // DNS name or IP address that the certificate must have (RFC 6125)
-  std::string session_key;  // endpoint; sessions are kept per key, sni and verify_name; empty: none
+  std::string sni{};  // sent when not empty and not an IP address
+  std::string verify_name{};  // DNS name or IP address that the certificate must have (RFC 6125)
+  std::string session_key{};  // endpoint: sessions are kept per endpoint and names; empty: none
 };
 
 /// Why a backend's certificate was not accepted.

@@ -28,6 +28,9 @@ struct TlsStream::Connection final : HandshakePause {
   void make_ssl(SSL_CTX* context);
   /// Hands down what was gathered and is unsent; true when nothing is left. Errors go to `broken`.
   bool flush() noexcept;
+  /// flush() of what reading made OpenSSL write.
+  void send_replies() noexcept;
+  [[nodiscard]] bool held_back() const noexcept { return unsent_replies > kMaxReplies; }
 
   // handshake.cc
   Step advance() noexcept;
@@ -53,7 +56,7 @@ struct TlsStream::Connection final : HandshakePause {
   };
   void on_lower_ready(io::Direction direction) noexcept;
 
-  static constexpr std::size_t kMaxUnsent = 16384;
+  static constexpr std::size_t kMaxReplies = 4096;
 
   const Role role;
   std::unique_ptr<io::Stream> lower;
@@ -90,6 +93,7 @@ struct TlsStream::Connection final : HandshakePause {
   io::Waiter* writer = nullptr;
   std::string unsent;
   std::size_t unsent_at = 0;  // unsent[0, unsent_at) is gone
+  std::size_t unsent_replies = 0;  // how many bytes reading has put into `unsent`
   std::size_t taken = 0;  // bytes of a try_write whose records are (partly) in `unsent`
   std::optional<base::Error> broken;
   std::string failure;

@@ -119,7 +119,6 @@ void Connection::select_server() {
 Connection::Step Connection::advance() noexcept {
   if (!unsent.empty() && !flush()) return Step::write;
   if (broken) return Step::failed;
-  if (established) return Step::done;
   CHECK(gathered().empty());
   if (ERR_peek_error() != 0) ERR_clear_error();
   running_handshake = this;
@@ -129,7 +128,9 @@ Connection::Step Connection::advance() noexcept {
   job_pending = ssl_error == SSL_ERROR_WANT_ASYNC;
   const bool flushed = flush();
   switch (ssl_error) {
-    case SSL_ERROR_NONE: established = true; return flushed ? Step::done : Step::write;
+    case SSL_ERROR_NONE:
+      established = true;  // what is unsent (a ticket) leaves when the stream below can take it
+      return Step::done;
     case SSL_ERROR_WANT_READ: return flushed ? Step::read : Step::write;
     case SSL_ERROR_WANT_CLIENT_HELLO_CB: return Step::select;
     case SSL_ERROR_WANT_ASYNC: return Step::paused;

@@ -29,17 +29,17 @@ struct ServerPolicy {
   /// Every version between the lowest and the highest of the set that is not in it is disabled.
   std::vector<Version> versions{Version::tls1_2, Version::tls1_3};
   std::string ciphers{kIntermediateCiphers};  // TLS 1.2 and older, OpenSSL's list syntax
-  std::string suites;  // TLS 1.3; empty: all three
-  std::string
-      groups;  // "X25519:P-256:P-384"; empty: that, with X25519MLKEM768 where OpenSSL has it
+  std::string suites{};  // TLS 1.3; empty: all three
+  /// "X25519:P-256"; empty: X25519:P-256:P-384, before them X25519MLKEM768 where OpenSSL has it.
+  std::string groups{};
   bool prefer_server_ciphers = false;
-  std::vector<std::string> alpn;  // in our order of preference; empty: ALPN is not answered
+  std::vector<std::string> alpn{};  // in our order of preference; empty: ALPN is not answered
   bool tickets = true;
   std::chrono::seconds session_timeout{300};
   /// What a session is bound to beside the rest of this policy: sessions made under one policy are
   /// not resumed under another (RFC 8446 §4.6.1 leaves that to us; threats.md #15). Put there what
   /// makes servers differ in whom they let in, e.g. the client certificates that they ask for.
-  std::string session_scope;
+  std::string session_scope{};
 
   [[nodiscard]] bool operator==(const ServerPolicy&) const = default;
 };
@@ -71,7 +71,7 @@ struct Selection {
   /// nullptr: the handshake is refused with the alert unrecognized_name (RFC 6066 §3).
   ServerContext* context = nullptr;
   /// At most one per key type; must live until the handshake ends.
-  std::span<const CertificatePtr> certificates;
+  std::span<const CertificatePtr> certificates{};
 };
 
 /// Declared here, implemented above (route knows names, listeners and defaults).

@@ -95,7 +95,7 @@ void Connection::on_lower_ready(io::Direction direction) noexcept {
   }
   if (writer == nullptr && !unsent.empty()) flush();
   if (writer != nullptr) writer->on_ready();
-  if (reader != nullptr) reader->on_ready();  // it may have been held back by kMaxUnsent
+  if (reader != nullptr) reader->on_ready();  // it may have been held back
 }
 
 void Connection::fail_from_ssl(std::string_view call, int ssl_error) noexcept {
@@ -135,9 +135,7 @@ base::Result<std::size_t> TlsStream::try_read(std::span<char> into) noexcept {
   if (c.read_ended) return 0U;
   if (c.broken) return base::fail(*c.broken);
   if (!c.established) return base::fail(ErrorCode::would_block);
-  if (c.unsent.size() > Connection::kMaxUnsent && !c.flush()) {
-    return base::fail(ErrorCode::would_block);
-  }
+  if (c.held_back() && !c.flush()) return base::fail(ErrorCode::would_block);
   std::size_t total = 0;
   while (total < into.size()) {
     const auto room = into.subspan(total);
@@ -145,7 +143,7 @@ base::Result<std::size_t> TlsStream::try_read(std::span<char> into) noexcept {
     CHECK(gathered().empty());
     const int result = SSL_read_ex(c.ssl.get(), room.data(), room.size(), &count);
     const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(c.ssl.get(), result);
-    if (!gathered().empty()) c.flush();
+    if (!gathered().empty()) c.send_replies();
     total += count;
     c.buffered = error == SSL_ERROR_NONE && SSL_has_pending(c.ssl.get()) == 1;
     if (error == SSL_ERROR_NONE) {
@@ -200,9 +198,7 @@ bool TlsStream::may_be_ready(io::Direction direction) const noexcept {
   if (c.broken || !c.lower) return true;
   if (direction == io::Direction::write) return c.lower->may_be_ready(io::Direction::write);
   if (c.read_ended || c.buffered) return true;
-  if (c.unsent.size() > Connection::kMaxUnsent && !c.lower->may_be_ready(io::Direction::write)) {
-    return false;
-  }
+  if (c.held_back() && !c.lower->may_be_ready(io::Direction::write)) return false;
   return c.lower->may_be_ready(io::Direction::read);
 }
 

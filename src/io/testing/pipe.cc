@@ -13,13 +13,6 @@ struct Lane {
   bool reset = false;
   Waiter* reader = nullptr;
   Waiter* writer = nullptr;
-
-  void wake_reader() const noexcept {
-    if (reader != nullptr) reader->on_ready();
-  }
-  void wake_writer() const noexcept {
-    if (writer != nullptr) writer->on_ready();
-  }
 };
 
 class PipeEnd final : public Stream {
@@ -32,8 +25,8 @@ class PipeEnd final : public Stream {
     if (aborted_) out_->reset = true;
     out_->ended = true;
     in_->reset = true;
-    out_->wake_reader();
-    in_->wake_writer();
+    wake_reader();
+    wake_writer();
   }
 
   base::Result<std::size_t> try_read(std::span<char> into) noexcept override {
@@ -45,7 +38,7 @@ class PipeEnd final : public Stream {
     }
     std::copy_n(in_->bytes.begin(), count, into.begin());
     in_->bytes.erase(0, count);
-    in_->wake_writer();
+    wake_writer();
     return count;
   }
 
@@ -61,7 +54,7 @@ class PipeEnd final : public Stream {
       room -= count;
     }
     if (written == 0) return base::fail(base::ErrorCode::would_block);
-    out_->wake_reader();
+    wake_reader();
     return written;
   }
 
@@ -74,12 +67,26 @@ class PipeEnd final : public Stream {
   }
   void shutdown_write() noexcept override {
     out_->ended = true;
-    out_->wake_reader();
+    wake_reader();
   }
   void abort() noexcept override { aborted_ = true; }
   EventLoop& loop() const noexcept override { return loop_; }
 
  private:
+  // By message, as a kernel would: nobody is called in the middle of the other end's attempt.
+  void wake_reader() const {
+    if (out_->reader == nullptr) return;
+    loop_.post([lane = out_] {
+      if (lane->reader != nullptr) lane->reader->on_ready();
+    });
+  }
+  void wake_writer() const {
+    if (in_->writer == nullptr) return;
+    loop_.post([lane = in_] {
+      if (lane->writer != nullptr) lane->writer->on_ready();
+    });
+  }
+
   EventLoop& loop_;
   PipeOptions options_;
   std::shared_ptr<Lane> in_;
