@@ -16,18 +16,11 @@
 
 namespace config {
 
-struct KeyPolicy {
-  enum class IfExposed : std::uint8_t { refuse, warn };  // warn: under `compat nginx`
-  IfExposed if_exposed = IfExposed::refuse;
-  std::optional<gid_t> group{};  // key_group
-};
-
 class DiskFiles final : public FileSource {
  public:
   explicit DiskFiles(Prefixes prefixes) : prefixes_(std::move(prefixes)) {}
 
-  /// Known only after the configuration was parsed; keys are opened later.
-  void set_key_policy(KeyPolicy policy) { key_policy_ = policy; }
+  void set_key_policy(const KeyPolicy& policy) override { key_policy_ = policy; }
 
   [[nodiscard]] base::Result<std::string> read_text(std::string_view path,
                                                     Purpose purpose) override;

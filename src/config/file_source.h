@@ -3,8 +3,11 @@
 // memory in tests. Nothing else in the program opens a file that the configuration names.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +40,12 @@ struct Prefixes {
   [[nodiscard]] std::string full_name(std::string_view path, Purpose purpose) const;
 };
 
+struct KeyPolicy {
+  enum class IfExposed : std::uint8_t { refuse, warn };  // warn: under `compat nginx`
+  IfExposed if_exposed = IfExposed::refuse;
+  std::optional<gid_t> group{};  // key_group
+};
+
 class FileSource {
  public:
   virtual ~FileSource() = default;
@@ -50,6 +59,10 @@ class FileSource {
   [[nodiscard]] virtual base::Result<std::vector<std::string>> glob(std::string_view pattern) = 0;
   /// The full name that a path from the configuration stands for.
   [[nodiscard]] virtual std::string full_name(std::string_view path, Purpose purpose) const = 0;
+
+  /// Known only after the configuration was parsed; keys are opened later. Nothing to do for sources
+  /// whose files were checked already.
+  virtual void set_key_policy(const KeyPolicy& /*policy*/) {}
 
   /// What was let pass but should be told, since the last call.
   [[nodiscard]] virtual std::vector<std::string> take_warnings() { return {}; }

@@ -65,6 +65,7 @@ class RecordingFiles final : public FileSource {
   [[nodiscard]] std::string full_name(std::string_view path, Purpose purpose) const override {
     return inner_.full_name(path, purpose);
   }
+  void set_key_policy(const KeyPolicy& policy) override { inner_.set_key_policy(policy); }
   [[nodiscard]] std::vector<std::string> take_warnings() override { return inner_.take_warnings(); }
 
  private:

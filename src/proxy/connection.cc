@@ -200,6 +200,8 @@ void HttpConnection::finish(Context& context, const http::h1::ResponseSender& se
   exchange.body_bytes_sent += sender.bytes_sent() - sender.head_bytes_sent();
   exchange.head_sent = sender.head_sent();
   exchange.completed = exchange.completed || sender.ended();
+  const auto& logs = context.level->get<accesslog::Logs>();
+  if (!logs->empty()) context.site.access_log().write(*logs, exchange);
   worker_.counters.add(observe::response_counter(exchange.response.status));
   worker_.counters.add(Counter::bytes_in, exchange.request_length);
   worker_.counters.add(Counter::bytes_out, exchange.bytes_sent);

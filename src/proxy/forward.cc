@@ -366,8 +366,6 @@ Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
     answer_ = {.status = 499, .close_silently = true};
     return Verdict::failed;
   }
-  context_.count(Counter::upstream_failures);
-  if (timed_out) context_.count(Counter::limit_connect_time);
   const std::string phase = fmt::format("while {} upstream", name_of(failure.phase));
   if (failure.phase == upstream::Failure::Phase::balancing) {
     log(context_, Level::error, "no live upstreams while connecting to upstream", upstream_url());

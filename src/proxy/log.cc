@@ -1,10 +1,12 @@
+#include "accesslog/access_log.h"
 #include "proxy/context.h"
 
 namespace proxy {
 
 void log(const Context& context, observe::Level level, std::string_view message,
          std::string_view upstream) {
-  const observe::ErrorLog& sink = *context.site.listing().error_log;
+  const auto own = accesslog::error_log_of(*context.level, context.site.listing().error_log);
+  const observe::ErrorLog& sink = *own;
   if (!sink.enabled(level)) return;
   exchange::Exchange& exchange = context.exchange;
   const std::string client = exchange.remote.ip_text();

@@ -15,12 +15,13 @@ const VirtualServer& ListenGroup::find(std::string_view host, base::Captures& ca
   return *servers[match ? match->value : default_server];
 }
 
-Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing,
-           upstream::Connector& connector)
+Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing)
     : owner_(std::move(owner)),
       listing_(listing),
-      dynamic_({worker.loop, worker.resolver, connector, worker.counters}) {
-  const upstream::Surroundings surroundings{worker.loop, worker.resolver, connector,
+      connector_(worker.loop),
+      access_log_(worker.loop, worker.counters),
+      dynamic_({worker.loop, worker.resolver, connector_, worker.counters}) {
+  const upstream::Surroundings surroundings{worker.loop, worker.resolver, connector_,
                                             worker.counters};
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   for (const auto& spec : listing.clusters) {
@@ -28,12 +29,12 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
   }
 }
 
-std::expected<std::shared_ptr<Site>, std::string> Site::make(
-    Worker& worker, std::shared_ptr<const void> owner, const Listing& listing,
-    upstream::Connector& connector, std::shared_ptr<tls::TicketKeys> ticket_keys) {
-  std::shared_ptr<Site> site(new Site(worker, std::move(owner), listing, connector));
+std::expected<std::shared_ptr<Site>, std::string> Site::make(Worker& worker,
+                                                             std::shared_ptr<const void> owner,
+                                                             const Listing& listing) {
+  std::shared_ptr<Site> site(new Site(worker, std::move(owner), listing));
   for (const tls::ServerPolicy& policy : listing.policies) {
-    auto context = tls::ServerContext::make(worker.tls, policy, ticket_keys);
+    auto context = tls::ServerContext::make(worker.tls, policy, worker.ticket_keys);
     if (!context) return std::unexpected(std::move(context).error());
     site->server_contexts_.push_back(*std::move(context));
   }

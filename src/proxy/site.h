@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "accesslog/access_log.h"
 #include "base/address.h"
 #include "config/level.h"
 #include "proxy/plan.h"
@@ -43,6 +44,8 @@ struct VirtualServer {
 struct ListenGroup {
   base::Address address;
   bool tls = false;
+  int backlog = 511;
+  bool ipv6_only = true;
   std::vector<const VirtualServer*> servers;
   route::NameTable names;               // to an index in `servers`
   std::size_t default_server = 0;
@@ -58,15 +61,14 @@ struct Listing {
   std::vector<std::shared_ptr<const tls::ClientPolicy>> client_policies;
   std::size_t slot_count = 0;           // of named captures
   std::string temporary_directory;
-  std::shared_ptr<observe::ErrorLog> error_log;  // the main context's
+  std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
 };
 
 class Site {
  public:
   /// `owner` keeps `listing` alive (the snapshot).
   [[nodiscard]] static std::expected<std::shared_ptr<Site>, std::string> make(
-      Worker& worker, std::shared_ptr<const void> owner, const Listing& listing,
-      upstream::Connector& connector, std::shared_ptr<tls::TicketKeys> ticket_keys);
+      Worker& worker, std::shared_ptr<const void> owner, const Listing& listing);
 
   [[nodiscard]] const Listing& listing() const noexcept { return listing_; }
   /// Null if nothing is configured there any more.
@@ -89,15 +91,18 @@ class Site {
     const ListenGroup& group_;
   };
 
+  [[nodiscard]] accesslog::Writer& access_log() noexcept { return access_log_; }
+
   /// A newer site has taken over: idle connections to backends are closed.
   void retire();
 
  private:
-  Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing,
-       upstream::Connector& connector);
+  Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing);
 
   std::shared_ptr<const void> owner_;
   const Listing& listing_;
+  upstream::NetworkConnector connector_;
+  accesslog::Writer access_log_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
   std::vector<std::unique_ptr<tls::ClientContext>> client_contexts_;  // as client_policies

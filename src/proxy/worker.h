@@ -37,7 +37,7 @@ struct Worker {
   io::Resolver& resolver;
   tls::Library& tls;
   tls::Signer& signer;
-  tls::TicketKeys& ticket_keys;
+  std::shared_ptr<tls::TicketKeys> ticket_keys;
   observe::Counters& counters;
   async::Scope& connections;         // every connection is a task in it
   std::atomic<std::uint64_t>& connection_numbers;  // $connection, unique over the workers

@@ -51,7 +51,7 @@ class Snapshot {
   virtual ~Snapshot() = default;
   ProcessOptions process;
   std::vector<ListenerSpec> listeners;          // no address twice
-  std::shared_ptr<observe::ErrorLog> error_log; // the main context's
+  std::shared_ptr<const observe::ErrorLog> error_log; // the main context's
 
   /// This snapshot on one worker's thread (called there). Errors are those of TLS contexts.
   [[nodiscard]] virtual base::Result<std::shared_ptr<proxy::Site>> activate(

@@ -1,0 +1,204 @@
+#include "snapshot/build.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "content/return_directive.h"
+#include "filter/add_header.h"
+#include "proxy/plan.h"
+#include "route/route_builder.h"
+#include "tls/tls_directives.h"
+#include "upstream/upstream_directives.h"
+
+namespace snapshot {
+namespace {
+
+using config::Context;
+using config::Level;
+
+class Builder {
+ public:
+  Builder(script::Variables& variables, const config::BuildFlags& flags,
+          config::Diagnostics& diagnostics, const upstream::Groups& groups,
+          accesslog::LogCompiler& logs, Built& built)
+      : variables_(variables), diagnostics_(diagnostics), logs_(logs), built_(built),
+        plans_(variables, groups, diagnostics, flags) {}
+
+  void build(Level& http);
+
+ private:
+  void provision(Level& level);
+  void add_server(Level& level);
+  void add_names(const Level& level, const route::ServerOptions& options,
+                 const proxy::VirtualServer& server, proxy::ListenGroup& group);
+  proxy::ListenGroup& group_for(const route::ListenOptions& listen);
+  void add_certificates(const Level& level, proxy::VirtualServer& server);
+  void finish_groups();
+
+  script::Variables& variables_;
+  config::Diagnostics& diagnostics_;
+  accesslog::LogCompiler& logs_;
+  Built& built_;
+  proxy::PlanMaker plans_;
+  std::map<std::string, proxy::ListenGroup*> groups_;  // by address
+  std::map<const proxy::ListenGroup*, config::Position> default_of_;
+  std::set<tls::KeyId> keys_;
+};
+
+// Whatever has variables in it is compiled, level by level from the top.
+void Builder::provision(Level& level) {
+  filter::provision_add_header(level, variables_, diagnostics_);
+  level.options<accesslog::Logs>() = logs_.compile(level);
+  if (level.context() == Context::server || level.context() == Context::location) {
+    content::provision_return(level, variables_, diagnostics_);
+  }
+  if (level.context() == Context::location) plans_.provision(level);
+  for (const auto& child : level.children()) {
+    if (child->context() == Context::server || child->context() == Context::location) {
+      provision(*child);
+    }
+  }
+}
+
+void Builder::build(Level& http) {
+  provision(http);
+  for (const auto& child : http.children()) {
+    if (child->context() == Context::server) add_server(*child);
+  }
+  finish_groups();
+  built_.listing.clusters = plans_.clusters();
+  built_.listing.client_policies = plans_.policies();
+}
+
+proxy::ListenGroup& Builder::group_for(const route::ListenOptions& listen) {
+  auto& group = groups_[listen.address.text()];
+  if (group == nullptr) {
+    group = built_.listing.groups.emplace_back(std::make_unique<proxy::ListenGroup>()).get();
+    group->address = listen.address;
+    group->backlog = listen.backlog;
+    group->ipv6_only = listen.ipv6_only;
+  }
+  if (listen.has_socket_options) {
+    group->backlog = listen.backlog;
+    group->ipv6_only = listen.ipv6_only;
+  }
+  group->tls = group->tls || listen.tls;
+  if (listen.default_server) {
+    const auto [first, is_new] = default_of_.try_emplace(group, listen.where);
+    if (!is_new) {
+      diagnostics_.error(listen.where,
+                         "a duplicate default server for " + listen.address.text(),
+                         "the first one is at " + diagnostics_.place(first->second));
+    }
+    group->default_server = group->servers.size();
+  }
+  return *group;
+}
+
+void Builder::add_names(const Level& level, const route::ServerOptions& options,
+                        const proxy::VirtualServer& server, proxy::ListenGroup& group) {
+  const std::size_t index = group.servers.size();
+  group.servers.push_back(&server);
+  if (options.names.empty()) static_cast<void>(group.names.add("", index));
+  for (const config::Word& name : options.names) {
+    if (name.text.starts_with('~')) {
+      auto pattern = script::Pattern::compile(std::string_view(name.text).substr(1),
+                                              base::Regex::Case::insensitive, name.at, variables_,
+                                              diagnostics_);
+      if (pattern) group.names.add(*std::move(pattern), index);
+      continue;
+    }
+    switch (group.names.add(name.text, index)) {
+      case route::NameTable::Added::ok: break;
+      case route::NameTable::Added::duplicate:
+        diagnostics_.warning(name.at, "conflicting server name \"" + name.text + "\" on " +
+                                          group.address.text() + ", ignored",
+                             "another server on that address has the name already");
+        break;
+      case route::NameTable::Added::invalid:
+        diagnostics_.error(name.at, "invalid server name or wildcard \"" + name.text + "\" on " +
+                                        group.address.text(),
+                           "a star may stand for the first label or the last one");
+        break;
+    }
+  }
+  static_cast<void>(level);
+}
+
+void Builder::add_certificates(const Level& level, proxy::VirtualServer& server) {
+  const auto& options = level.get<tls::TlsOptions>();
+  if (!tls::check(options, level.where(), diagnostics_)) return;
+  for (const auto& file : *options.certificates) server.certificates.push_back(file.certificate);
+  for (const auto& key : *options.keys) {
+    if (keys_.insert(key.id).second) built_.private_keys.push_back(key.pem);
+  }
+  auto& policies = built_.listing.policies;
+  const tls::ServerPolicy policy = tls::policy_of(options);
+  const auto known = std::ranges::find(policies, policy);
+  server.policy = static_cast<std::size_t>(known - policies.begin());
+  if (known == policies.end()) policies.push_back(policy);
+}
+
+void Builder::add_server(Level& level) {
+  auto& options = level.options<route::ServerOptions>();
+  if (options.listens.empty()) {
+    route::ListenOptions listen;
+    listen.address = *base::Address::from_ip("0.0.0.0", ::geteuid() == 0 ? 80 : 8000);
+    listen.where = level.where();
+    options.listens.push_back(listen);
+  }
+  auto& server = *built_.listing.servers.emplace_back(std::make_unique<proxy::VirtualServer>());
+  server.level = &level;
+  if (!options.names.empty()) {
+    const std::string& first = options.names.front().text;
+    // As nginx: the name without the dot of ".example.com"; a regular expression shows as written.
+    server.name = base::lower(first.starts_with('.') ? first.substr(1) : first);
+  }
+  server.routes = route::build_routes(level, variables_, diagnostics_, [](const Level& location) {
+    return location.find<proxy::ForwardPlan>() != nullptr;
+  });
+  bool tls = false;
+  for (const route::ListenOptions& listen : options.listens) {
+    proxy::ListenGroup& group = group_for(listen);
+    add_names(level, options, server, group);
+    tls = tls || listen.tls;
+  }
+  if (tls) add_certificates(level, server);
+}
+
+// A port speaks TLS as soon as one of its servers says so; the others need certificates then.
+void Builder::finish_groups() {
+  for (const auto& group : built_.listing.groups) {
+    if (!group->tls) continue;
+    for (const auto& server : built_.listing.servers) {
+      const bool listens = std::ranges::find(group->servers, server.get()) != group->servers.end();
+      if (listens && server->certificates.empty() &&
+          !server->level->get<tls::TlsOptions>().certificates->empty()) {
+        add_certificates(*server->level, *server);
+      }
+    }
+    if (group->servers[group->default_server]->certificates.empty() && !diagnostics_.has_errors()) {
+      diagnostics_.error(group->servers[group->default_server]->level->where(),
+                         "no \"ssl_certificate\" is defined for the default server of " +
+                             group->address.text());
+    }
+  }
+}
+
+}  // namespace
+
+void build(const Level& root, Level* http, script::Variables& variables,
+           const config::BuildFlags& flags, config::Diagnostics& diagnostics, Built& built) {
+  if (http == nullptr) return;
+  const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags);
+  accesslog::LogCompiler logs(*http, variables, diagnostics);
+  Builder builder(variables, flags, diagnostics, groups, logs, built);
+  builder.build(*http);
+  built.listing.slot_count = variables.slot_count();
+}
+
+}  // namespace snapshot

@@ -1,0 +1,24 @@
+// From resolved levels to what is served: virtual servers, listen groups, plans.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "accesslog/access_log.h"
+#include "config/directive.h"
+#include "proxy/site.h"
+#include "script/variables.h"
+
+namespace snapshot {
+
+struct Built {
+  proxy::Listing listing;
+  std::vector<std::string> private_keys;  // PEM, each once
+};
+
+/// `http` is null for a configuration without an http block. Problems go to `diagnostics`.
+void build(const config::Level& root, config::Level* http, script::Variables& variables,
+           const config::BuildFlags& flags, config::Diagnostics& diagnostics, Built& built);
+
+}  // namespace snapshot

@@ -1,0 +1,30 @@
+#include "snapshot/features.h"
+
+#include <array>
+
+#include "accesslog/options.h"
+#include "admission/real_ip.h"
+#include "content/return_directive.h"
+#include "filter/add_header.h"
+#include "proxy/client_options.h"
+#include "proxy/forward_options.h"
+#include "route/route_options.h"
+#include "snapshot/process_directives.h"
+#include "tls/tls_directives.h"
+#include "upstream/upstream_directives.h"
+
+namespace snapshot {
+
+std::span<const config::Feature> features() noexcept {
+  static const std::array kFeatures{
+      kProcessFeature,          route::kFeature,
+      tls::kFeature,            proxy::kClientFeature,
+      proxy::kForwardFeature,   upstream::kUpstreamFeature,
+      admission::kRealIpFeature, content::kReturnFeature,
+      filter::kAddHeaderFeature, accesslog::kAccessLogFeature,
+      accesslog::kErrorLogFeature,
+  };
+  return kFeatures;
+}
+
+}  // namespace snapshot

@@ -1,0 +1,14 @@
+// All features that a configuration may use, by name: no registry is filled by static initialisers.
+#pragma once
+
+#include <span>
+
+#include "config/directive.h"
+#include "config/interpreter.h"
+
+namespace snapshot {
+
+[[nodiscard]] std::span<const config::Feature> features() noexcept;
+[[nodiscard]] config::UnsupportedTable unsupported_directives() noexcept;
+
+}  // namespace snapshot

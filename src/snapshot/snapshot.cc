@@ -1,0 +1,143 @@
+#include "snapshot/snapshot.h"
+
+#include <grp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "accesslog/access_log.h"
+#include "config/disk_files.h"
+#include "config/interpreter.h"
+#include "config/parser.h"
+#include "observe/error_log.h"
+#include "proxy/site.h"
+#include "snapshot/build.h"
+#include "snapshot/features.h"
+#include "snapshot/process_directives.h"
+
+namespace snapshot {
+namespace {
+
+class BuiltSnapshot final : public Snapshot, public std::enable_shared_from_this<BuiltSnapshot> {
+ public:
+  base::Result<std::shared_ptr<proxy::Site>> activate(proxy::Worker& worker) const override {
+    auto site = proxy::Site::make(worker, shared_from_this(), built.listing);
+    if (!site) {
+      error_log->write(observe::Level::emerg, site.error());
+      return base::fail(base::ErrorCode::tls, "a TLS context could not be made");
+    }
+    return *std::move(site);
+  }
+  const std::vector<std::string>& private_keys() const override { return built.private_keys; }
+
+  config::Tree tree;
+  config::Level root;
+  script::Variables variables;
+  Built built;
+};
+
+// "compat nginx;" must be known before any directive is set: it changes defaults.
+bool asks_for_compat(const config::Tree& tree) {
+  const config::Directive* compat = config::find_directive(tree, "compat");
+  return compat != nullptr && compat->arguments.size() == 1 &&
+         compat->arguments.front().text == "nginx";
+}
+
+config::KeyPolicy key_policy_of(const config::Tree& tree, bool compat,
+                                config::Diagnostics& diagnostics) {
+  config::KeyPolicy policy;
+  if (compat) policy.if_exposed = config::KeyPolicy::IfExposed::warn;
+  const config::Directive* directive = config::find_directive(tree, "key_group");
+  if (directive == nullptr || directive->arguments.size() != 1) return policy;
+  const config::Word& name = directive->arguments.front();
+  const group* found = ::getgrnam(name.text.c_str());
+  if (found == nullptr) {
+    diagnostics.error(name.at, "getgrnam(\"" + name.text + "\") failed", "there is no such group");
+  } else {
+    policy.group = found->gr_gid;
+  }
+  return policy;
+}
+
+ProcessOptions process_options(const config::Level& root, bool compat) {
+  ProcessOptions process;
+  process.compat_nginx = compat;
+  const auto* options = root.find<MainOptions>();
+  if (options == nullptr) return process;
+  process.user = *options->user;
+  process.group = *options->group;
+  process.daemon = *options->daemon;
+  process.master_process = *options->master_process;
+  process.pid_file = *options->pid;
+  process.worker_processes = *options->worker_processes;
+  if (process.worker_processes == 0) {
+    process.worker_processes = std::max(1U, std::thread::hardware_concurrency());
+  }
+  process.worker_connections = *options->worker_connections;
+  return process;
+}
+
+config::Level* find_http(config::Level& root) {
+  for (const auto& child : root.children()) {
+    if (child->context() == config::Context::http) return child.get();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSource& files,
+                                     config::Diagnostics& diagnostics) {
+  auto snapshot = std::make_shared<BuiltSnapshot>();
+  config::Tree& tree = snapshot->tree;
+  if (!options.global_directives.empty()) {
+    config::parse_command_line(options.global_directives, files, diagnostics, tree);
+  }
+  config::parse_file(options.file, files, diagnostics, tree);
+  if (diagnostics.has_errors()) return nullptr;
+
+  const config::BuildFlags flags{.compat_nginx = asks_for_compat(tree)};
+  files.set_key_policy(key_policy_of(tree, flags.compat_nginx, diagnostics));
+  const config::Vocabulary vocabulary(features(), unsupported_directives());
+  config::wrap_bare_servers(tree, vocabulary);
+  config::interpret(tree, vocabulary, snapshot->root, diagnostics, files, flags);
+  for (const std::string& warning : files.take_warnings()) diagnostics.warning({}, warning);
+  // What is built of a configuration with errors would report their consequences as errors.
+  if (diagnostics.has_errors()) return nullptr;
+
+  auto log = std::make_shared<observe::ErrorLog>(observe::Level::error);
+  if (!options.error_log.empty() && options.error_log != "stderr") {
+    auto fd = files.open(options.error_log, config::Purpose::log_append);
+    if (fd) log = std::make_shared<observe::ErrorLog>(*std::move(fd), observe::Level::error);
+  }
+  snapshot->error_log = accesslog::error_log_of(snapshot->root, log);
+  snapshot->built.listing.error_log = snapshot->error_log;
+  snapshot->built.listing.temporary_directory = options.temporary_directory;
+  build(snapshot->root, find_http(snapshot->root), snapshot->variables, flags, diagnostics,
+        snapshot->built);
+  snapshot->variables.finish(diagnostics);
+  if (diagnostics.has_errors()) return nullptr;
+
+  snapshot->process = process_options(snapshot->root, flags.compat_nginx);
+  for (const auto& group : snapshot->built.listing.groups) {
+    snapshot->listeners.push_back(
+        {group->address,
+         {.backlog = group->backlog, .reuse_port = !group->address.is_unix(), .ipv6_only = group->ipv6_only},
+         group->tls});
+  }
+  return snapshot;
+}
+
+std::string dump(const config::Diagnostics& diagnostics) {
+  std::string out;
+  std::set<std::string_view> seen;
+  for (const auto& source : diagnostics.sources()) {
+    if (source->kind != config::Source::Kind::file || !seen.insert(source->name).second) continue;
+    out += "# configuration file " + source->name + ":\n" + source->text + "\n";
+  }
+  return out;
+}
+
+}  // namespace snapshot
