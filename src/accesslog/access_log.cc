@@ -52,6 +52,7 @@ Logs LogCompiler::compile(const config::Level& level) {
 std::shared_ptr<const Format> LogCompiler::find_format(const config::Word& name) {
   if (const auto found = formats_.find(name.text); found != formats_.end()) return found->second;
   std::vector<std::string_view> known;
+  known.reserve(formats_.size());
   for (const auto& entry : formats_) known.push_back(entry.first);
   const auto nearest = base::nearest(name.text, known);
   std::string hint;
@@ -89,7 +90,7 @@ Sink& Writer::sink(const std::shared_ptr<const LogFile>& file) {
 }
 
 std::shared_ptr<const observe::ErrorLog> error_log_of(
-    const config::Level& level, std::shared_ptr<const observe::ErrorLog> fallback) {
+    const config::Level& level, const std::shared_ptr<const observe::ErrorLog>& fallback) {
   const auto* options = level.find<ErrorLogOptions>();
   return options != nullptr && *options->log != nullptr ? *options->log : fallback;
 }

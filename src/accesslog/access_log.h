@@ -71,6 +71,6 @@ class Writer {
 
 /// The error log of a level (or `fallback`, where none is configured).
 [[nodiscard]] std::shared_ptr<const observe::ErrorLog> error_log_of(
-    const config::Level& level, std::shared_ptr<const observe::ErrorLog> fallback);
+    const config::Level& level, const std::shared_ptr<const observe::ErrorLog>& fallback);
 
 }  // namespace accesslog

@@ -105,6 +105,7 @@ void Variables::finish(config::Diagnostics& diagnostics) const {
 
 std::string Variables::hint_for(std::string_view name) const {
   std::vector<std::string_view> known;
+  known.reserve(exact_.size() + slots_.size());
   for (const auto& entry : exact_) known.push_back(entry.first);
   for (const auto& [slot_name, slot] : slots_) {
     if (slot.declared) known.push_back(slot_name);
