@@ -24,9 +24,11 @@ constexpr int kMaxUriChanges = 10;
 void identify_client(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   const auto& trusted = *context.client_options().trusted_proxies;
-  exchange.trusted_peer = std::ranges::any_of(trusted, [&](const base::Network& network) {
-    return network.contains(exchange.connection.peer);
-  });
+  exchange.trusted_peer =
+      context.site.listing().compat_nginx ||
+      std::ranges::any_of(trusted, [&](const base::Network& network) {
+        return network.contains(exchange.connection.peer);
+      });
   admission::apply_real_ip(*context.level, exchange);
 }
 

@@ -60,6 +60,7 @@ struct Listing {
   std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters;
   std::vector<std::shared_ptr<const tls::ClientPolicy>> client_policies;
   std::size_t slot_count = 0;           // of named captures
+  bool compat_nginx = false;
   std::string temporary_directory;
   std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
 };

@@ -20,6 +20,9 @@ namespace {
 using config::Context;
 using config::Level;
 
+// Where nginx logs when nobody says otherwise.
+constexpr std::string_view kNginxAccessLog = "logs/access.log";
+
 class Builder {
  public:
   Builder(script::Variables& variables, const config::BuildFlags& flags,
@@ -191,11 +194,23 @@ void Builder::finish_groups() {
 
 }  // namespace
 
-void build(const Level& root, Level* http, script::Variables& variables,
-           const config::BuildFlags& flags, config::Diagnostics& diagnostics, Built& built) {
+void build(Level& root, Level* http, script::Variables& variables,
+           const config::BuildFlags& flags, config::FileSource& files,
+           config::Diagnostics& diagnostics, Built& built) {
   if (http == nullptr) return;
   const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags);
-  accesslog::LogCompiler logs(*http, variables, diagnostics);
+  std::shared_ptr<const accesslog::LogFile> default_log;
+  if (flags.compat_nginx) {
+    auto opened = root.options<accesslog::LogFiles>().open(kNginxAccessLog, files);
+    if (opened) {
+      default_log = *std::move(opened);
+    } else {
+      const std::string name = files.full_name(kNginxAccessLog, config::Purpose::log_append);
+      diagnostics.error({}, config::describe_failure(name, opened.error()),
+                        "make the directory, or set access_log");
+    }
+  }
+  accesslog::LogCompiler logs(*http, variables, diagnostics, default_log);
   Builder builder(variables, flags, diagnostics, groups, logs, built);
   builder.build(*http);
   built.listing.slot_count = variables.slot_count();

@@ -18,7 +18,9 @@ struct Built {
 };
 
 /// `http` is null for a configuration without an http block. Problems go to `diagnostics`.
-void build(const config::Level& root, config::Level* http, script::Variables& variables,
-           const config::BuildFlags& flags, config::Diagnostics& diagnostics, Built& built);
+/// `files` opens nginx's default access log under `compat nginx`.
+void build(config::Level& root, config::Level* http, script::Variables& variables,
+           const config::BuildFlags& flags, config::FileSource& files,
+           config::Diagnostics& diagnostics, Built& built);
 
 }  // namespace snapshot

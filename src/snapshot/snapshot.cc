@@ -115,8 +115,9 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
   snapshot->error_log = accesslog::error_log_of(snapshot->root, log);
   snapshot->built.listing.error_log = snapshot->error_log;
   snapshot->built.listing.temporary_directory = options.temporary_directory;
-  build(snapshot->root, find_http(snapshot->root), snapshot->variables, flags, diagnostics,
+  build(snapshot->root, find_http(snapshot->root), snapshot->variables, flags, files, diagnostics,
         snapshot->built);
+  snapshot->built.listing.compat_nginx = flags.compat_nginx;
   snapshot->variables.finish(diagnostics);
   if (diagnostics.has_errors()) return nullptr;
 

@@ -223,6 +223,11 @@ void TlsStream::abort() noexcept {
   if (connection_->lower) connection_->lower->abort();
 }
 
+// A close_notify that came without the end of the stream below counts only once it is read.
+bool TlsStream::peer_closed() const noexcept {
+  return connection_->lower != nullptr && connection_->lower->peer_closed();
+}
+
 io::EventLoop& TlsStream::loop() const noexcept { return connection_->loop; }
 
 std::string_view TlsStream::protocol() const noexcept {

@@ -62,6 +62,7 @@ class TlsStream final : public io::Stream {
   void set_waiter(io::Direction direction, io::Waiter* waiter) noexcept override;
   void shutdown_write() noexcept override;
   void abort() noexcept override;
+  [[nodiscard]] bool peer_closed() const noexcept override;
   [[nodiscard]] io::EventLoop& loop() const noexcept override;
 
   /// Facts, valid when the handshake has ended. Views live as long as the stream.
