@@ -1,0 +1,252 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "cli/command_line.h"
+#include "cli/demonstration.h"
+#include "cli/demonstration_backend.h"
+#include "cli/status_text.h"
+#include "config/diagnostics.h"
+#include "server/admin.h"
+#include "server/build_info.h"
+#include "server/opening.h"
+#include "server/paths.h"
+#include "server/pid_file.h"
+#include "server/server_process.h"
+#include "server/supervisor.h"
+#include "tls/library.h"
+
+namespace cli {
+namespace {
+
+void complain(std::string_view level, std::string_view message) {
+  fmt::print(stderr, "sallyport: [{}] {}\n", level, message);
+}
+
+server::Paths paths_of(const CommandLine& line) {
+  return server::resolve_paths(server::Surroundings::of_this_process(), line.prefix,
+                               line.configuration);
+}
+
+server::StartOptions start_options(const CommandLine& line) {
+  server::StartOptions options{.paths = paths_of(line), .load = {}};
+  options.load = {.file = options.paths.configuration,
+                  .prefix = options.paths.prefix,
+                  .global_directives = line.directives,
+                  .error_log = line.error_log == "stderr" ? "" : line.error_log,
+                  .temporary_directory = options.paths.temporary_directory};
+  return options;
+}
+
+// --- -v, -V, -h: on stderr, as nginx's
+
+void show_version(const CommandLine& line) {
+  fmt::print(stderr, "sallyport version: sallyport/{}\n", server::version());
+  if (line.show_help) fmt::print(stderr, "{}", help_text());
+  if (!line.show_build) return;
+  const server::Paths paths = paths_of(line);
+  fmt::print(stderr,
+             "built by {}\n"
+             "built with {}, running with {}\n"
+             "TLS SNI support enabled\n"
+             "configure arguments: --prefix={} --conf-path={} --pid-path={} "
+             "--error-log-path=stderr --admin-path={} --state-path={} --temp-path={}\n",
+             server::compiler(), server::built_with_openssl(), tls::library_version(), paths.prefix,
+             paths.configuration, paths.pid_file, paths.admin_socket, paths.state_directory,
+             paths.temporary_directory);
+}
+
+// --- -t, -T, check
+
+enum class Format : bool { text, json };
+
+void print_as_json(const std::string& file, const config::Diagnostics& diagnostics, bool good) {
+  nlohmann::ordered_json json{
+      {"ok", good}, {"file", file}, {"diagnostics", nlohmann::json::array()}};
+  for (const config::Diagnostic& each : diagnostics.list()) {
+    json["diagnostics"].push_back({{"severity", config::name_of(each.severity)},
+                                   {"message", each.message},
+                                   {"file", each.file},
+                                   {"line", each.line},
+                                   {"column", each.column},
+                                   {"source", each.source_line},
+                                   {"hint", each.hint}});
+  }
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+int check(const CommandLine& line, Format format) {
+  const server::StartOptions options = start_options(line);
+  const std::string& file = options.paths.configuration;
+  config::Diagnostics diagnostics;
+  const bool good = server::read_configuration(options, diagnostics).has_value();
+  if (format == Format::json) {
+    print_as_json(file, diagnostics, good);
+    return good ? 0 : 1;
+  }
+  if (!line.quiet || diagnostics.has_errors()) fmt::print(stderr, "{}", diagnostics.render());
+  if (!good) {
+    fmt::print(stderr, "sallyport: configuration file {} test failed\n", file);
+    return 1;
+  }
+  if (!line.quiet) {
+    fmt::print(stderr,
+               "sallyport: the configuration file {} syntax is ok\n"
+               "sallyport: configuration file {} test is successful\n",
+               file, file);
+  }
+  if (line.dump) fmt::print("{}", snapshot::dump(diagnostics));
+  return 0;
+}
+
+// --- -s
+
+int signal_number(std::string_view name) {
+  if (name == "stop") return SIGTERM;
+  if (name == "quit") return SIGQUIT;
+  if (name == "reopen") return SIGUSR1;
+  return SIGHUP;
+}
+
+int send_signal(const CommandLine& line) {
+  const server::StartOptions options = start_options(line);
+  config::Diagnostics diagnostics;
+  const auto opening = server::read_configuration(options, diagnostics);
+  if (!opening) {
+    fmt::print(stderr, "{}", diagnostics.render());
+    return 1;
+  }
+  const auto pid = server::read_pid_file(opening->pid_file(options.paths));
+  if (!pid) {
+    complain("error", pid.error());
+    return 1;
+  }
+  const int number = signal_number(line.signal);
+  if (::kill(*pid, number) != 0) {
+    complain("alert", fmt::format("kill({}, {}) {}", *pid, number,
+                                  base::describe(base::error_from_errno(errno, "failed"))));
+    return 1;
+  }
+  return 0;
+}
+
+// --- run
+
+int serve(const CommandLine& line) {
+  const server::StartOptions options = start_options(line);
+  const bool chosen = !line.configuration.empty() || !line.prefix.empty();
+  if (!chosen && ::access(options.paths.configuration.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return run_demonstration(options);
+  }
+  return server::supervise(options);
+}
+
+int run_nginx_way(std::span<const std::string_view> words) {
+  const auto line = parse_command_line(words);
+  if (!line) {
+    fmt::print(stderr, "sallyport: {}\n", line.error());
+    return 1;
+  }
+  if (line->show_version) {
+    show_version(*line);
+    if (!line->test) return 0;
+  }
+  if (!line->signal.empty()) return send_signal(*line);
+  if (line->test) return check(*line, Format::text);
+  return serve(*line);
+}
+
+// --- status
+
+int show_status(const std::string& socket, Format format) {
+  const auto answer = server::ask(socket, R"({"command":"status"})");
+  if (!answer) {
+    complain("error", fmt::format("no status: {}", answer.error()));
+    return 1;
+  }
+  const auto text = format == Format::json ? indent_status(*answer) : render_status(*answer);
+  if (!text) {
+    complain("error", fmt::format("no status: {}", text.error()));
+    return 1;
+  }
+  fmt::print("{}", *text);
+  return 0;
+}
+
+// --- commands of ours
+
+const std::map<std::string, Format> kFormats{{"text", Format::text}, {"json", Format::json}};
+
+void add_format(CLI::App* command, Format& format) {
+  command->add_option("--format", format, "text or json")
+      ->transform(CLI::CheckedTransformer(kFormats).description("text, json"));
+}
+
+int run_command(const std::vector<std::string_view>& words) {
+  CLI::App app{"Sallyport, a TLS-terminating reverse proxy", "sallyport"};
+  CommandLine line;
+  Format format = Format::text;
+  std::string socket;
+
+  CLI::App* check_command = app.add_subcommand("check", "Test a configuration, all errors at once");
+  check_command->add_option("-c,--configuration", line.configuration, "configuration file");
+  check_command->add_option("-p,--prefix", line.prefix, "prefix path");
+  check_command->add_option("-g,--global", line.directives, "global directives");
+  check_command->add_flag("--dump", line.dump, "print the whole configuration");
+  check_command->add_flag("-q,--quiet", line.quiet, "only errors");
+  add_format(check_command, format);
+
+  CLI::App* status_command = app.add_subcommand("status", "What a running instance does");
+  status_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
+  status_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
+  status_command->add_option("--socket", socket, "its admin socket");
+  add_format(status_command, format);
+
+  CLI::App* version_command = app.add_subcommand("version", "Show version");
+  app.add_subcommand("run", "Run; takes nginx's options, see sallyport -h");
+  app.require_subcommand(1);
+
+  std::vector<std::string> rest(words.rbegin(), words.rend() - 1);
+  try {
+    app.parse(std::move(rest));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  if (check_command->parsed()) return check(line, format);
+  if (version_command->parsed()) {
+    fmt::print("sallyport version: sallyport/{}\n", server::version());
+    return 0;
+  }
+  return show_status(socket.empty() ? paths_of(line).admin_socket : socket, format);
+}
+
+}  // namespace
+
+int run(const std::vector<std::string_view>& words) {
+  const std::string_view first = words.size() > 1 ? words[1] : "";
+  if (first == server::kServerProcessArgument) return server::run_server_process();
+  if (first == kDemonstrationBackendArgument) return run_demonstration_backend();
+  if (first.empty() || first.starts_with('-')) {
+    if (first == "--help" || first == "--version") {
+      const CommandLine line{.show_help = first == "--help", .show_version = true};
+      show_version(line);
+      return 0;
+    }
+    return run_nginx_way(std::span(words).subspan(words.empty() ? 0 : 1));
+  }
+  if (first == "run" && !(words.size() == 3 && words[2] == "--help")) {
+    return run_nginx_way(std::span(words).subspan(2));
+  }
+  return run_command(words);
+}
+
+}  // namespace cli

@@ -1,0 +1,73 @@
+// The admin socket: a Unix socket (mode 0600) that answers root and the user who started the
+// program.
+//
+//   request    one line of JSON, at most 4 KB     {"command": "status"}
+//   answer     one line of JSON                   {"version": "0.1.0", ...} or {"error": "..."}
+//
+// Then the connection closes. JSON lines and not HTTP: no second HTTP server to keep safe, and `nc
+// -U` is enough to try it. The supervisor binds it; the server process answers, since counters are
+// there.
+#pragma once
+
+#include <sys/types.h>
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "async/scope.h"
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "io/event_loop.h"
+#include "io/socket.h"
+
+namespace server {
+
+class Server;
+
+/// Binds and listens with mode 0600. A socket that nobody serves any more is replaced. Paths longer
+/// than sockaddr_un allows work: the last part is bound from within its directory.
+[[nodiscard]] base::Result<base::Fd> open_admin_socket(const std::string& path);
+/// One request to a running instance: the line that it answered. The error is a sentence.
+[[nodiscard]] std::expected<std::string, std::string> ask(const std::string& path,
+                                                          std::string_view request);
+
+/// What `status` tells about the processes.
+struct ProcessFacts {
+  pid_t supervisor = 0;
+  pid_t server = 0;
+  std::uint32_t restarts = 0;
+  base::WallTime started;
+  uid_t owner = 0;  // may ask, besides root
+};
+
+class Admin {
+ public:
+  /// `socket` listens. All outlives the Admin.
+  [[nodiscard]] static base::Result<std::unique_ptr<Admin>> start(io::EventLoop& loop,
+                                                                  base::Fd socket,
+                                                                  const Server& server,
+                                                                  const ProcessFacts& facts);
+  /// When the loop has stopped: gives it the turns that cancelled operations need.
+  ~Admin();
+
+  /// The answer to a request line, without its line feed.
+  [[nodiscard]] std::string answer(std::string_view request) const;
+
+ private:
+  Admin(io::EventLoop& loop, std::unique_ptr<io::Listener> listener, const Server& server,
+        const ProcessFacts& facts);
+  [[nodiscard]] async::Task<void> accept();
+  [[nodiscard]] async::Task<void> serve(base::Fd socket);
+
+  io::EventLoop& loop_;
+  std::unique_ptr<io::Listener> listener_;
+  const Server& server_;
+  const ProcessFacts& facts_;
+  async::Scope scope_;
+};
+
+}  // namespace server

@@ -1,0 +1,75 @@
+// What the supervisor and the server tell each other, on a Channel.
+//
+//   supervisor → server   configure, quit (gracefully), terminate (at once)
+//   server → supervisor   ready (the generation is adopted by every worker), rejected (why not; the
+//   old
+//                         one goes on), drained (after quit: nothing is left to do)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "config/file_source.h"
+#include "config/recorded_files.h"
+#include "server/channel.h"
+#include "server/privileges.h"
+#include "snapshot/snapshot.h"
+
+namespace server {
+
+enum class MessageType : std::uint32_t {
+  configure = 1,
+  quit = 2,
+  terminate = 3,
+  ready = 16,
+  rejected = 17,
+};
+
+/// A listening address. TCP: one SO_REUSEPORT socket per worker. Unix: one that all share.
+struct ListenerSockets {
+  base::Address address;
+  bool tls = false;
+  std::vector<base::Fd> sockets{};
+};
+
+struct Configure {
+  std::uint64_t generation = 0;
+  snapshot::LoadOptions load;
+  config::Prefixes prefixes;
+  std::vector<config::FileRecord> files;
+  std::vector<ListenerSockets> listeners;
+  base::Fd admin_socket;
+  std::uint32_t workers = 1;
+  std::uint32_t restarts = 0;  // of the server process, so far
+  Identity identity;
+};
+
+// More workers than this are a mistake.
+inline constexpr std::uint32_t kMaxWorkers = 1024;
+
+// Generous: a configuration with tens of thousands of certificates fits.
+inline constexpr MessageLimits kConfigureLimits{.payload = std::size_t{1} << 30,
+                                                .descriptors = std::size_t{1} << 20};
+// The server is the side that may be taken over: what it says is short.
+inline constexpr MessageLimits kAnswerLimits{.payload = std::size_t{64} << 10, .descriptors = 0};
+
+[[nodiscard]] base::Result<void> send_configure(Channel& channel, const Configure& message,
+                                                base::Deadline deadline);
+/// Strict: every count is checked against what is left, nothing may remain.
+[[nodiscard]] base::Result<Configure> decode_configure(Message message);
+
+struct Answer {
+  MessageType type;
+  std::uint64_t generation = 0;
+  std::string text{};  // rejected
+};
+[[nodiscard]] base::Result<void> send_answer(Channel& channel, const Answer& answer,
+                                             base::Deadline deadline);
+[[nodiscard]] base::Result<Answer> decode_answer(const Message& message);
+
+}  // namespace server

@@ -1,0 +1,135 @@
+#include "server/messages.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace server {
+namespace {
+
+base::Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(20); }
+
+Configure example(const Channel& some) {
+  Configure message;
+  message.generation = 3;
+  message.load = {.file = "/etc/x.conf",
+                  .prefix = "/etc",
+                  .global_directives = "daemon off;",
+                  .error_log = "stderr",
+                  .temporary_directory = "/tmp/t"};
+  message.prefixes = {.prefix = "/etc", .config = "/etc"};
+  using Request = config::FileRecord::Request;
+  message.files.resize(4);
+  message.files[0].name = "/etc/x.conf";
+  message.files[0].text = "events {}";
+  message.files[1].request = Request::open;
+  message.files[1].purpose = config::Purpose::key;
+  message.files[1].fd = base::Fd(::dup(some.fd()));
+  message.files[2].request = Request::glob;
+  message.files[2].matches = {"/etc/a.conf", "/etc/b.conf"};
+  message.files[3].failed = true;
+  message.files[3].error = base::ErrorCode::not_found;
+  message.files[3].os_error = 2;
+  ListenerSockets listener{.address = *base::Address::from_ip("::1", 443), .tls = true};
+  listener.sockets.emplace_back(::dup(some.fd()));
+  listener.sockets.emplace_back(::dup(some.fd()));
+  message.listeners.push_back(std::move(listener));
+  message.workers = 2;
+  message.restarts = 1;
+  message.identity = {
+      .change = true, .name = "nobody", .user = 65534, .group = 7, .groups = {7, 8}};
+  return message;
+}
+
+Message sent(const Configure& configure) {
+  auto [a, b] = *Channel::make_pair();
+  EXPECT_TRUE(send_configure(a, configure, soon()));
+  return *b.receive(kConfigureLimits, soon());
+}
+
+TEST(Messages, ConfigureArrivesAsItWasSent) {
+  auto [a, b] = *Channel::make_pair();
+  const auto got = decode_configure(sent(example(a)));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->generation, 3U);
+  EXPECT_EQ(got->load.file, "/etc/x.conf");
+  EXPECT_EQ(got->load.global_directives, "daemon off;");
+  EXPECT_EQ(got->load.temporary_directory, "/tmp/t");
+  EXPECT_EQ(got->prefixes.config, "/etc");
+  ASSERT_EQ(got->files.size(), 4U);
+  EXPECT_EQ(got->files[0].text, "events {}");
+  EXPECT_TRUE(got->files[1].fd);
+  EXPECT_EQ(got->files[1].purpose, config::Purpose::key);
+  EXPECT_EQ(got->files[2].matches.back(), "/etc/b.conf");
+  EXPECT_EQ(got->files[3].error, base::ErrorCode::not_found);
+  EXPECT_EQ(got->files[3].os_error, 2);
+  ASSERT_EQ(got->listeners.size(), 1U);
+  EXPECT_EQ(got->listeners[0].address.text(), "[::1]:443");
+  EXPECT_TRUE(got->listeners[0].tls);
+  EXPECT_EQ(got->listeners[0].sockets.size(), 2U);
+  EXPECT_FALSE(got->admin_socket);
+  EXPECT_EQ(got->identity.groups, (std::vector<gid_t>{7, 8}));
+}
+
+TEST(Messages, ConfigureCutAnywhereIsRefused) {
+  auto [a, b] = *Channel::make_pair();
+  const Configure configure = example(a);
+  const std::size_t size = sent(configure).payload.size();
+  for (std::size_t length = 0; length < size; ++length) {
+    Message message = sent(configure);
+    message.payload.resize(length);
+    EXPECT_FALSE(decode_configure(std::move(message))) << length;
+  }
+}
+
+TEST(Messages, ConfigureWithOneByteChangedNeverReadsBeyondItsEnd) {
+  auto [a, b] = *Channel::make_pair();
+  const Configure configure = example(a);
+  const std::size_t size = sent(configure).payload.size();
+  for (std::size_t at = 0; at < size; ++at) {
+    Message message = sent(configure);
+    message.payload[at] = static_cast<char>(0xff);
+    static_cast<void>(decode_configure(std::move(message)));
+  }
+}
+
+TEST(Messages, ConfigureWithBytesOrDescriptorsLeftOverIsRefused) {
+  auto [a, b] = *Channel::make_pair();
+  Message longer = sent(example(a));
+  longer.payload += 'x';
+  EXPECT_FALSE(decode_configure(std::move(longer)));
+  Message more = sent(example(a));
+  more.descriptors.emplace_back(::dup(a.fd()));
+  EXPECT_FALSE(decode_configure(std::move(more)));
+  Message fewer = sent(example(a));
+  fewer.descriptors.pop_back();
+  EXPECT_FALSE(decode_configure(std::move(fewer)));
+}
+
+TEST(Messages, ConfigureWithoutWorkersOrSocketsIsRefused) {
+  auto [a, b] = *Channel::make_pair();
+  Configure configure = example(a);
+  configure.workers = 0;
+  EXPECT_FALSE(decode_configure(sent(configure)));
+  configure = example(a);
+  configure.listeners[0].sockets.clear();
+  EXPECT_FALSE(decode_configure(sent(configure)));
+}
+
+TEST(Messages, AnswersArriveAsTheyWereSent) {
+  auto [a, b] = *Channel::make_pair();
+  ASSERT_TRUE(
+      send_answer(a, {.type = MessageType::rejected, .generation = 2, .text = "no"}, soon()));
+  const auto got = decode_answer(*b.receive(kAnswerLimits, soon()));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->type, MessageType::rejected);
+  EXPECT_EQ(got->generation, 2U);
+  EXPECT_EQ(got->text, "no");
+}
+
+TEST(Messages, AnUnknownAnswerIsRefused) {
+  EXPECT_FALSE(decode_answer(Message{.type = 1}));
+  EXPECT_FALSE(decode_answer(Message{.type = 16, .payload = "short"}));
+}
+
+}  // namespace
+}  // namespace server

@@ -1,0 +1,170 @@
+#include "server/opening.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "config/disk_files.h"
+
+namespace server {
+namespace {
+
+const ListenerSockets* find(std::span<const ListenerSockets> listeners,
+                            const base::Address& address) {
+  const auto found = std::ranges::find(listeners, address, &ListenerSockets::address);
+  return found == listeners.end() ? nullptr : &*found;
+}
+
+base::Result<void> probe(const snapshot::ListenerSpec& spec) {
+  const base::Address& address = spec.address;
+  const base::Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return base::fail(base::error_from_errno(errno, "socket() failed"));
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address.family() == AF_INET6) {
+    const int only = spec.options.ipv6_only ? 1 : 0;
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+  }
+  if (::bind(socket.get(), address.native(), address.native_size()) != 0) {
+    return base::fail(base::error_from_errno(errno, "bind() failed"));
+  }
+  return {};
+}
+
+/// nginx's sentence: bind() to 0.0.0.0:80 failed (98: Address already in use)
+std::string describe_listen_failure(const base::Address& address, const base::Error& error) {
+  const std::string_view call = error.context.substr(0, error.context.find(' '));
+  return fmt::format("{} {} {} {}", call, call == "bind()" ? "to" : "for", address.text(),
+                     base::describe(error.during("failed")));
+}
+
+/// The same sockets once more, with what may have changed about them.
+ListenerSockets share(const ListenerSockets& open, const snapshot::ListenerSpec& spec) {
+  ListenerSockets shared{.address = open.address, .tls = spec.tls};
+  for (const base::Fd& socket : open.sockets) {
+    ::listen(socket.get(), spec.options.backlog);
+    shared.sockets.push_back(socket.duplicate());
+  }
+  return shared;
+}
+
+void open_listeners(Opening& opening, std::span<const ListenerSockets> current,
+                    config::Diagnostics& diagnostics) {
+  for (const snapshot::ListenerSpec& spec : opening.snapshot->listeners) {
+    if (const ListenerSockets* open = find(current, spec.address)) {
+      opening.message.listeners.push_back(share(*open, spec));
+      continue;
+    }
+    auto sockets = open_sockets(spec, opening.message.workers);
+    if (sockets) {
+      opening.message.listeners.push_back(std::move(*sockets));
+    } else {
+      diagnostics.error({}, describe_listen_failure(spec.address, sockets.error()));
+    }
+  }
+}
+
+void choose_identity(Opening& opening, config::Diagnostics& diagnostics) {
+  const snapshot::ProcessOptions& process = opening.snapshot->process;
+  if (::geteuid() != 0) {
+    if (process.user.empty()) return;
+    diagnostics.warning({},
+                        "the \"user\" directive makes sense only if the supervisor runs with "
+                        "super-user privileges, ignored");
+    return;
+  }
+  auto identity = find_identity(process.user.empty() ? "nobody" : process.user, process.group);
+  if (identity) {
+    opening.message.identity = std::move(*identity);
+  } else {
+    diagnostics.error({}, identity.error());
+  }
+}
+
+void make_temporary_directory(const Opening& opening, config::Diagnostics& diagnostics) {
+  const std::string& path = opening.message.load.temporary_directory;
+  const Identity& identity = opening.message.identity;
+  base::Result<void> made = make_directories(directory_of(path), 0755);
+  if (made) made = make_directories(path, 0700);
+  if (made && identity.change && ::lchown(path.c_str(), identity.user, identity.group) != 0) {
+    made = base::fail(base::error_from_errno(errno, "chown() failed"));
+  }
+  if (!made) {
+    diagnostics.warning(
+        {}, fmt::format("\"{}\" for temporary files: {}", path, base::describe(made.error())));
+  }
+}
+
+}  // namespace
+
+std::string Opening::pid_file(const Paths& paths) const {
+  const std::string& named = snapshot->process.pid_file;
+  return named.empty() ? paths.pid_file : below(paths.prefix, named);
+}
+
+config::Prefixes prefixes_of(const snapshot::LoadOptions& load) {
+  return {.prefix = load.prefix, .config = directory_of(load.file)};
+}
+
+std::optional<Opening> read_configuration(const StartOptions& options,
+                                          config::Diagnostics& diagnostics) {
+  Opening opening;
+  opening.message.load = options.load;
+  opening.message.prefixes = prefixes_of(options.load);
+  config::DiskFiles disk(opening.message.prefixes);
+  config::RecordingFiles files(disk);
+  opening.snapshot = snapshot::load(options.load, files, diagnostics);
+  if (opening.snapshot == nullptr || diagnostics.has_errors()) return std::nullopt;
+  opening.message.files = files.take();
+  opening.message.workers = opening.snapshot->process.worker_processes;
+  return opening;
+}
+
+std::optional<Opening> open_configuration(const StartOptions& options,
+                                          std::span<const ListenerSockets> current,
+                                          unsigned workers, config::Diagnostics& diagnostics) {
+  auto opening = read_configuration(options, diagnostics);
+  if (!opening) return std::nullopt;
+  if (workers != 0) opening->message.workers = workers;
+  choose_identity(*opening, diagnostics);
+  open_listeners(*opening, current, diagnostics);
+  if (diagnostics.has_errors()) {
+    unlink_sockets(opening->message.listeners, current);
+    return std::nullopt;
+  }
+  make_temporary_directory(*opening, diagnostics);
+  return opening;
+}
+
+base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec, unsigned workers) {
+  ListenerSockets listener{.address = spec.address, .tls = spec.tls};
+  const bool is_unix = spec.address.is_unix();
+  if (!is_unix) TRY_VOID(probe(spec));
+  io::ListenOptions options = spec.options;
+  options.reuse_port = !is_unix;
+  for (unsigned index = 0; index < (is_unix ? 1 : workers); ++index) {
+    TRY(auto socket, io::open_listener(spec.address, options));
+    listener.sockets.push_back(std::move(socket));
+  }
+  return listener;
+}
+
+void unlink_sockets(std::span<const ListenerSockets> gone, std::span<const ListenerSockets> kept) {
+  for (const ListenerSockets& listener : gone) {
+    if (!listener.address.is_unix() || find(kept, listener.address) != nullptr) continue;
+    const std::string path = listener.address.text().substr(5);
+    if (!path.starts_with('@')) ::unlink(path.c_str());
+  }
+}
+
+std::string one_line(const config::Diagnostic& diagnostic) {
+  if (diagnostic.file.empty()) return diagnostic.message;
+  if (diagnostic.line == 0) return fmt::format("{} in {}", diagnostic.message, diagnostic.file);
+  return fmt::format("{} in {}:{}", diagnostic.message, diagnostic.file, diagnostic.line);
+}
+
+}  // namespace server

@@ -1,0 +1,124 @@
+#include "server/server.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace server {
+namespace {
+
+// nginx's default for ssl_session_timeout is 5 minutes; a snapshot may ask for more.
+constexpr std::chrono::seconds kTicketLifetime{std::chrono::hours(24)};
+
+/// The sockets of one worker: the one with its number, or the one that all share.
+std::vector<WorkerListener> of_worker(const std::vector<ListenerSockets>& listeners,
+                                      unsigned index) {
+  std::vector<WorkerListener> mine;
+  for (const ListenerSockets& listener : listeners) {
+    const std::size_t count = listener.sockets.size();
+    if (count != 1 && index >= count) continue;
+    mine.push_back({listener.address, listener.sockets[count == 1 ? 0 : index].duplicate()});
+  }
+  return mine;
+}
+
+}  // namespace
+
+struct Server::Adoption {
+  Generation generation;
+  Adopted adopted;
+  std::size_t waiting_for = 0;
+  std::string problem;
+
+  /// True when this was the last of the workers' answers.
+  bool count(const base::Result<void>& result) {
+    if (!result && problem.empty()) problem = base::describe(result.error());
+    return --waiting_for == 0;
+  }
+};
+
+Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned workers)
+    : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, kTicketLifetime)) {
+  for (unsigned index = 0; index < workers; ++index) {
+    workers_.push_back(std::make_unique<WorkerThread>(
+        index, WorkerThread::Shared{.clock = clock,
+                                    .signer = signer_,
+                                    .ticket_keys = ticket_keys_,
+                                    .layout = layout_,
+                                    .connection_numbers = connection_numbers_,
+                                    .control = control}));
+  }
+}
+
+Server::~Server() {
+  if (!ending_) terminate([] {});
+}
+
+void Server::take_keys(const snapshot::Snapshot& snapshot, std::string& problem) {
+  for (const std::string& pem : snapshot.private_keys()) {
+    if (const auto added = signer_.add(pem); !added && problem.empty()) problem = added.error();
+  }
+}
+
+void Server::adopt(Generation generation, Adopted adopted) {
+  auto adoption = std::make_shared<Adoption>();
+  adoption->generation = std::move(generation);
+  adoption->adopted = std::move(adopted);
+  adoption->waiting_for = workers_.size();
+  take_keys(*adoption->generation.snapshot, adoption->problem);
+  if (ending_) adoption->problem = "the server is ending";
+  if (!adoption->problem.empty()) return adoption->adopted(std::unexpected(adoption->problem));
+  for (const auto& worker : workers_) {
+    worker->prepare(adoption->generation.snapshot, [this, adoption](base::Result<void> result) {
+      if (!adoption->count(result)) return;
+      if (adoption->problem.empty()) return commit(adoption);
+      for (const auto& each : workers_) each->abandon();
+      adoption->adopted(std::unexpected(adoption->problem));
+    });
+  }
+}
+
+void Server::commit(std::shared_ptr<Adoption> adoption) {
+  adoption->waiting_for = workers_.size();
+  generation_ = adoption->generation.number;
+  listeners_.clear();
+  for (const ListenerSockets& listener : adoption->generation.listeners) {
+    listeners_.push_back({listener.address.text(), listener.tls});
+  }
+  for (const auto& worker : workers_) {
+    worker->commit(of_worker(adoption->generation.listeners, worker->index()),
+                   [adoption](base::Result<void> result) {
+                     if (adoption->count(result)) adoption->adopted({});
+                   });
+  }
+}
+
+void Server::quit(std::function<void()> ended) {
+  ending_ = true;
+  auto left = std::make_shared<std::size_t>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->quit([left, ended](base::Result<void>) {
+      if (--*left == 0) ended();
+    });
+  }
+}
+
+void Server::terminate(std::function<void()> ended) {
+  ending_ = true;
+  auto left = std::make_shared<std::size_t>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->terminate([left, ended](base::Result<void>) {
+      if (--*left == 0) ended();
+    });
+  }
+}
+
+std::vector<observe::Reading> Server::readings() const {
+  std::vector<const observe::Counters*> all;
+  for (const auto& worker : workers_) all.push_back(&worker->counters());
+  return observe::read_all(layout_, all);
+}
+
+}  // namespace server

@@ -1,0 +1,78 @@
+// Server: the workers of a process, and the configuration that they serve. It lives on the control
+// thread, whose event loop also answers the admin socket; the process around it (server_process.h,
+// or single_process.h when there is no supervisor) brings configurations and signals.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "io/event_loop.h"
+#include "observe/counters.h"
+#include "server/messages.h"
+#include "server/worker_thread.h"
+#include "snapshot/snapshot.h"
+#include "tls/in_process_signer.h"
+#include "tls/ticket_keys.h"
+
+namespace server {
+
+/// A configuration, ready to be served.
+struct Generation {
+  std::uint64_t number = 0;
+  std::shared_ptr<const snapshot::Snapshot> snapshot;
+  std::vector<ListenerSockets> listeners;
+};
+
+class Server {
+ public:
+  using Adopted = std::move_only_function<void(std::expected<void, std::string>)>;
+
+  Server(const base::Clock& clock, io::EventLoop& control, unsigned workers);
+  /// Ends the workers; connections must have been given up by terminate() or ended by quit().
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// All workers take it, or none; one at a time. `adopted` runs on the control thread; its error
+  /// is a sentence.
+  void adopt(Generation generation, Adopted adopted);
+  /// Gracefully; `ended` when the last connection is gone.
+  void quit(std::function<void()> ended);
+  void terminate(std::function<void()> ended);
+
+  struct ListenerStatus {
+    std::string address;
+    bool tls;
+  };
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  [[nodiscard]] const std::vector<ListenerStatus>& listeners() const noexcept { return listeners_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<WorkerThread>>& workers() const noexcept {
+    return workers_;
+  }
+  [[nodiscard]] std::vector<observe::Reading> readings() const;
+  [[nodiscard]] bool ending() const noexcept { return ending_; }
+
+ private:
+  struct Adoption;
+  void take_keys(const snapshot::Snapshot& snapshot, std::string& problem);
+  void commit(std::shared_ptr<Adoption> adoption);
+
+  observe::CounterLayout layout_;
+  std::atomic<std::uint64_t> connection_numbers_ = 0;
+  tls::InProcessSigner signer_;
+  std::shared_ptr<tls::TicketKeys> ticket_keys_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::vector<ListenerStatus> listeners_;
+  std::uint64_t generation_ = 0;
+  bool ending_ = false;
+};
+
+}  // namespace server

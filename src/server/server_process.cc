@@ -1,0 +1,182 @@
+#include "server/server_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "server/admin.h"
+#include "server/channel.h"
+#include "server/messages.h"
+#include "server/privileges.h"
+#include "server/server.h"
+#include "server/signals.h"
+
+namespace server {
+namespace {
+
+constexpr int kChannelDescriptor = 3;
+constexpr std::chrono::seconds kPatience{30};
+// A worker that hangs must not keep a process alive that was told to end at once.
+constexpr unsigned kTerminateSeconds = 10;
+
+base::Deadline soon() { return std::chrono::steady_clock::now() + kPatience; }
+
+class ServerProcess final : private io::Pollable {
+ public:
+  ServerProcess(Channel channel, Configure first);
+  int run();
+
+ private:
+  void on_events(std::uint32_t events) noexcept override;
+  void take_message();
+  void configure(Configure message);
+  void answer(MessageType type, std::uint64_t generation, std::string text = {});
+  void quit();
+  void terminate(int status);
+
+  Channel channel_;
+  base::SystemClock clock_;
+  io::EventLoop control_;
+  ProcessFacts facts_;
+  Server server_;
+  std::unique_ptr<Admin> admin_;
+  bool adopting_ = false;
+  int exit_status_ = 0;
+};
+
+ServerProcess::ServerProcess(Channel channel, Configure first)
+    : channel_(std::move(channel)),
+      control_(clock_),
+      facts_{.supervisor = ::getppid(),
+             .server = ::getpid(),
+             .restarts = first.restarts,
+             .started = clock_.wall(),
+             .owner = ::getuid()},
+      server_(clock_, control_, first.workers) {
+  if (first.admin_socket) {
+    auto admin = Admin::start(control_, first.admin_socket.duplicate(), server_, facts_);
+    if (admin) admin_ = std::move(*admin);
+  }
+  control_.post([this, message = std::move(first)]() mutable { configure(std::move(message)); });
+}
+
+int ServerProcess::run() {
+  if (!control_.add(channel_.fd(), EPOLLIN | EPOLLRDHUP, *this)) return 1;
+  control_.run();
+  control_.remove(channel_.fd(), *this);
+  return exit_status_;
+}
+
+void ServerProcess::on_events(std::uint32_t /*events*/) noexcept {
+  // Not from within the hand-out: loading a configuration takes long.
+  control_.post([this] { take_message(); });
+}
+
+void ServerProcess::take_message() {
+  auto message = channel_.receive(kConfigureLimits, soon());
+  // The supervisor is gone, or what it says makes no sense.
+  if (!message) return terminate(1);
+  switch (static_cast<MessageType>(message->type)) {
+    case MessageType::configure: {
+      auto decoded = decode_configure(std::move(*message));
+      if (!decoded) return terminate(1);
+      configure(std::move(*decoded));
+      break;
+    }
+    case MessageType::quit: quit(); break;
+    case MessageType::terminate: terminate(0); break;
+    default: return terminate(1);
+  }
+  // Edge-triggered: another message may have come already.
+  char next = 0;
+  if (::recv(channel_.fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+    control_.post([this] { take_message(); });
+  }
+}
+
+void ServerProcess::configure(Configure message) {
+  const std::uint64_t number = message.generation;
+  if (adopting_) return answer(MessageType::rejected, number, "another one is being adopted");
+  config::Diagnostics diagnostics;
+  config::ReceivedFiles files(message.prefixes, std::move(message.files));
+  Generation generation{.number = number,
+                        .snapshot = snapshot::load(message.load, files, diagnostics),
+                        .listeners = std::move(message.listeners)};
+  if (generation.snapshot == nullptr || diagnostics.has_errors()) {
+    return answer(MessageType::rejected, number, diagnostics.render());
+  }
+  adopting_ = true;
+  server_.adopt(std::move(generation), [this, number](std::expected<void, std::string> adopted) {
+    adopting_ = false;
+    if (adopted) {
+      answer(MessageType::ready, number);
+    } else {
+      answer(MessageType::rejected, number, adopted.error());
+    }
+  });
+}
+
+void ServerProcess::answer(MessageType type, std::uint64_t generation, std::string text) {
+  const Answer message{.type = type, .generation = generation, .text = std::move(text)};
+  if (!send_answer(channel_, message, soon())) terminate(1);
+}
+
+void ServerProcess::quit() {
+  server_.quit([this] { control_.stop(); });
+}
+
+void ServerProcess::terminate(int status) {
+  exit_status_ = status;
+  ::alarm(kTerminateSeconds);
+  server_.terminate([this] { control_.stop(); });
+}
+
+int fail(std::string_view what) {
+  fmt::print(stderr, "sallyport: [emerg] server process: {}\n", what);
+  return 1;
+}
+
+}  // namespace
+
+void exec_server_process(int channel) noexcept {
+  // dup2 onto itself would leave close-on-exec set.
+  if (channel == kChannelDescriptor) {
+    ::fcntl(channel, F_SETFD, 0);
+  } else {
+    ::dup2(channel, kChannelDescriptor);
+  }
+  std::array<char, 32> name{"sallyport: server"};
+  std::array<char, 32> argument{};
+  kServerProcessArgument.copy(argument.data(), argument.size() - 1);
+  const std::array<char*, 3> arguments{name.data(), argument.data(), nullptr};
+  ::execv("/proc/self/exe", arguments.data());
+  ::_exit(127);
+}
+
+int run_server_process() {
+  ignore_signals();
+  ::prctl(PR_SET_NAME, "sallyport");  // after exec of /proc/self/exe it is "exe"
+  ::fcntl(kChannelDescriptor, F_SETFD, FD_CLOEXEC);
+  Channel channel{base::Fd(kChannelDescriptor)};
+  auto message = channel.receive(kConfigureLimits, soon());
+  if (!message) return fail("started without a supervisor");
+  auto first = decode_configure(std::move(*message));
+  if (!first) return fail("the first message cannot be read");
+  raise_descriptor_limit();
+  if (const auto assumed = assume_identity(first->identity); !assumed) {
+    return fail(base::describe(assumed.error()));
+  }
+  hide_memory();
+  end_with_parent();
+  return ServerProcess(std::move(channel), std::move(*first)).run();
+}
+
+}  // namespace server

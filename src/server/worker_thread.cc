@@ -1,0 +1,221 @@
+#include "server/worker_thread.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "async/scope.h"
+#include "base/check.h"
+#include "io/resolver.h"
+#include "observe/error_log.h"
+#include "proxy/site.h"
+#include "proxy/worker.h"
+#include "server/acceptor.h"
+#include "tls/library.h"
+
+namespace server {
+namespace {
+
+using observe::Counter;
+
+constexpr std::chrono::seconds kCountingPause{1};
+
+struct OpenListener {
+  OpenListener(async::Scope& parent, Acceptor::Surroundings around, base::Address address,
+               std::unique_ptr<io::Listener> listener)
+      : scope(&parent), acceptor(around, address, std::move(listener)) {}
+  async::Scope scope;
+  Acceptor acceptor;
+};
+
+std::unique_ptr<io::DnsResolver> make_resolver(io::EventLoop& loop) {
+  auto resolver = io::DnsResolver::make(loop);
+  CHECK(resolver);
+  return std::move(*resolver);
+}
+
+}  // namespace
+
+/// What lives on the thread, in the order in which it may be destroyed.
+struct WorkerThread::Life {
+  explicit Life(WorkerThread& thread)
+      : owner(thread),
+        tls(thread.shared_.signer),
+        resolver(make_resolver(thread.loop_)),
+        worker{.index = thread.index_,
+               .loop = thread.loop_,
+               .resolver = *resolver,
+               .tls = tls,
+               .signer = thread.shared_.signer,
+               .ticket_keys = thread.shared_.ticket_keys,
+               .counters = thread.counters_,
+               .connections = connections,
+               .connection_numbers = thread.shared_.connection_numbers,
+               .site = nullptr},
+        serve([this](io::Accepted accepted, base::Address local) {
+          return proxy::serve_connection(worker, std::move(accepted), local);
+        }) {}
+
+  [[nodiscard]] async::Task<void> count_turns();
+  [[nodiscard]] async::Task<void> end();
+  [[nodiscard]] async::Task<void> close_listener(std::unique_ptr<OpenListener> listener);
+  void take_site();
+  void take_listeners(std::vector<WorkerListener> wanted);
+  void begin_end(Done done);
+
+  WorkerThread& owner;
+  tls::Library tls;
+  std::unique_ptr<io::Resolver> resolver;
+  async::Scope end_scope;
+  async::Scope tasks;  // the worker's own
+  async::Scope accepting;
+  async::Scope connections;
+  std::shared_ptr<const snapshot::Snapshot> snapshot;
+  std::shared_ptr<const snapshot::Snapshot> next_snapshot;
+  std::shared_ptr<const observe::ErrorLog> log;
+  proxy::Worker worker;
+  std::shared_ptr<proxy::Site> next_site;
+  Acceptor::Serve serve;
+  ConnectionLimit limit;
+  std::vector<std::unique_ptr<OpenListener>> listeners;
+  bool ending = false;
+  std::vector<Done> to_tell;  // of the end
+};
+
+WorkerThread::WorkerThread(unsigned index, Shared shared)
+    : index_(index), shared_(shared), counters_(shared.layout), loop_(shared.clock) {
+  thread_ = std::thread([this] { run(); });
+}
+
+WorkerThread::~WorkerThread() { thread_.join(); }
+
+void WorkerThread::run() {
+  ::pthread_setname_np(::pthread_self(), fmt::format("worker {}", index_).c_str());
+  Life life(*this);
+  life_ = &life;
+  loop_.post([&life] { life.tasks.spawn(life.count_turns()); });
+  loop_.run();
+  life_ = nullptr;
+}
+
+void WorkerThread::answer(Done done, base::Result<void> result) {
+  shared_.control.post([done = std::move(done), result]() mutable { done(result); });
+}
+
+void WorkerThread::prepare(std::shared_ptr<const snapshot::Snapshot> snapshot, Done done) {
+  loop_.post([this, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
+    auto site = snapshot->activate(life_->worker);
+    if (!site) return answer(std::move(done), std::unexpected(site.error()));
+    life_->next_site = std::move(*site);
+    life_->next_snapshot = std::move(snapshot);
+    answer(std::move(done), {});
+  });
+}
+
+void WorkerThread::commit(std::vector<WorkerListener> listeners, Done done) {
+  loop_.post([this, listeners = std::move(listeners), done = std::move(done)]() mutable {
+    life_->take_site();
+    life_->take_listeners(std::move(listeners));
+    answer(std::move(done), {});
+  });
+}
+
+void WorkerThread::abandon() {
+  loop_.post([this] {
+    life_->next_site.reset();
+    life_->next_snapshot.reset();
+  });
+}
+
+void WorkerThread::quit(Done done) {
+  loop_.post([this, done = std::move(done)]() mutable {
+    if (!life_->ending) life_->connections.request_drain();
+    life_->begin_end(std::move(done));
+  });
+}
+
+void WorkerThread::terminate(Done done) {
+  loop_.post([this, done = std::move(done)]() mutable {
+    life_->connections.request_stop();
+    life_->begin_end(std::move(done));
+  });
+}
+
+void WorkerThread::Life::take_site() {
+  CHECK(next_site != nullptr && next_snapshot != nullptr);
+  if (worker.site != nullptr) worker.site->retire();
+  worker.site = std::move(next_site);
+  snapshot = std::move(next_snapshot);
+  log = snapshot->error_log;
+  limit.set_limit(snapshot->process.worker_connections);
+  owner.counters_.add(Counter::snapshots);
+}
+
+void WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
+  if (ending) return;
+  std::vector<std::unique_ptr<OpenListener>> kept;
+  for (WorkerListener& listener : wanted) {
+    const auto same = std::ranges::find_if(listeners, [&](const auto& open) {
+      return open != nullptr && open->acceptor.address() == listener.address;
+    });
+    if (same != listeners.end()) {
+      kept.push_back(std::move(*same));
+      continue;
+    }
+    auto adopted = io::Listener::adopt(owner.loop_, std::move(listener.socket));
+    if (!adopted) {
+      log->write(observe::Level::alert,
+                 fmt::format("{}: {}", listener.address.text(), base::describe(adopted.error())));
+      continue;
+    }
+    kept.push_back(std::make_unique<OpenListener>(
+        accepting,
+        Acceptor::Surroundings{owner.loop_, connections, limit, owner.counters_, log, serve},
+        listener.address, std::move(*adopted)));
+    kept.back()->scope.spawn(kept.back()->acceptor.run());
+  }
+  for (auto& gone : listeners) {
+    if (gone != nullptr) tasks.spawn(close_listener(std::move(gone)));
+  }
+  listeners = std::move(kept);
+}
+
+async::Task<void> WorkerThread::Life::close_listener(std::unique_ptr<OpenListener> listener) {
+  listener->scope.request_stop();
+  co_await listener->scope.join();
+}
+
+/// The counters that only the loop knows.
+async::Task<void> WorkerThread::Life::count_turns() {
+  io::EventLoop& loop = owner.loop_;
+  while (true) {
+    owner.counters_.set(Counter::loop_turns, loop.turns());
+    owner.counters_.set(Counter::loop_stalls, loop.stalled_turns());
+    if (!co_await io::sleep_until(loop, loop.now() + kCountingPause)) co_return;
+  }
+}
+
+void WorkerThread::Life::begin_end(Done done) {
+  to_tell.push_back(std::move(done));
+  if (!std::exchange(ending, true)) end_scope.spawn(end());
+}
+
+async::Task<void> WorkerThread::Life::end() {
+  for (auto& listener : std::exchange(listeners, {})) {
+    co_await close_listener(std::move(listener));
+  }
+  co_await connections.join();
+  tasks.request_stop();
+  co_await tasks.join();
+  next_site.reset();
+  worker.site.reset();
+  owner.loop_.post([this] {
+    for (Done& done : to_tell) owner.answer(std::move(done), {});
+    owner.loop_.stop();
+  });
+}
+
+}  // namespace server

@@ -1,0 +1,89 @@
+// WorkerThread: one thread that serves connections. It owns its event loop, resolver, OpenSSL,
+// counters and connections; the rest of the process talks to it by messages alone.
+//
+// A new snapshot comes in two steps, so that all workers take it or none: prepare() makes its Site
+// (TLS contexts may fail), commit() swaps it and the listeners. Connections live on over both; the
+// old snapshot goes when the last of its connections lets go of the old Site.
+//
+// Stopping has three steps too: no more is accepted (what is queued already is taken first: closing
+// a listening socket resets what waits in it); idle connections close and the others finish (quit),
+// or all are cancelled (terminate); then everything that refers to the loop goes, and the thread
+// ends.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/address.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "io/event_loop.h"
+#include "observe/counters.h"
+#include "snapshot/snapshot.h"
+#include "tls/signer.h"
+#include "tls/ticket_keys.h"
+
+namespace server {
+
+/// One socket for one worker.
+struct WorkerListener {
+  base::Address address;
+  base::Fd socket;
+};
+
+class WorkerThread {
+ public:
+  /// What workers share. All outlives them.
+  struct Shared {
+    const base::Clock& clock;
+    tls::Signer& signer;
+    std::shared_ptr<tls::TicketKeys> ticket_keys;
+    const observe::CounterLayout& layout;
+    std::atomic<std::uint64_t>& connection_numbers;
+    io::EventLoop& control;  // where answers are posted
+  };
+  using Done = std::move_only_function<void(base::Result<void>)>;
+
+  WorkerThread(unsigned index, Shared shared);
+  /// Joins the thread, which must have been told to terminate or to quit.
+  ~WorkerThread();
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+
+  // From the control thread. Every `done` runs there.
+
+  void prepare(std::shared_ptr<const snapshot::Snapshot> snapshot, Done done);
+  /// Takes what was prepared. `listeners` are all that are to be open: sockets of addresses that
+  /// are listened on already are dropped, listeners of addresses that are missing are closed.
+  void commit(std::vector<WorkerListener> listeners, Done done);
+  /// Forgets what was prepared.
+  void abandon();
+  /// `done` when the last connection has ended.
+  void quit(Done done);
+  /// Cancels every connection; ends a quit, too.
+  void terminate(Done done);
+
+  // From any thread.
+
+  [[nodiscard]] const observe::Counters& counters() const noexcept { return counters_; }
+  [[nodiscard]] unsigned index() const noexcept { return index_; }
+
+ private:
+  struct Life;
+  void run();
+  void answer(Done done, base::Result<void> result);
+
+  const unsigned index_;
+  const Shared shared_;
+  observe::Counters counters_;
+  io::EventLoop loop_;
+  Life* life_ = nullptr;  // the thread's; messages find it set
+  std::thread thread_;
+};
+
+}  // namespace server
