@@ -149,6 +149,15 @@ bool prepare_client(TlsStream::Connection& connection) {
   return true;
 }
 
+// OpenSSL tells of new sessions, but not when a resumed one of TLS 1.2 was given a new ticket.
+void keep_renewed_session(TlsStream::Connection& connection) {
+  SSL* ssl = connection.ssl.get();
+  if (connection.session_key.empty() || SSL_session_reused(ssl) == 0) return;
+  SessionPtr session(SSL_get1_session(ssl));
+  if (SSL_SESSION_is_resumable(session.get()) == 0) return;
+  connection.client_state->remember(connection.session_key, std::move(session));
+}
+
 std::string VerifyFailure::sentence() const {
   using enum Check;
   std::string text = fmt::format("upstream SSL certificate verify error: ({}:{})", code, reason);

@@ -119,5 +119,7 @@ void switch_policy(SSL* ssl, const ServerContext::State& from, const ServerConte
 /// Prepares `connection.ssl` for `connection.target`: names, a session to resume
 /// (client_context.cc).
 [[nodiscard]] bool prepare_client(TlsStream::Connection& connection);
+/// After a handshake that resumed.
+void keep_renewed_session(TlsStream::Connection& connection);
 
 }  // namespace tls

@@ -122,7 +122,9 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
       EVP_CipherInit_ex2(cipher, algorithm, key->cipher_key.data(), iv, encrypt, nullptr) != 1) {
     return -1;
   }
-  return encrypt == 1 || key == copy.keys.begin() ? 1 : 2;
+  // A ticket of TLS 1.3 should be shown once (RFC 8446 §C.4): each resumption gets a new one.
+  const bool renew = key != copy.keys.begin() || SSL_version(ssl) == TLS1_3_VERSION;
+  return encrypt == 0 && renew ? 2 : 1;
 }
 
 std::string configure(SSL_CTX* context, const ServerPolicy& policy) {

@@ -83,6 +83,7 @@ void Connection::attach() noexcept {
   SSL_clear_mode(ssl.get(), SSL_MODE_ASYNC);
   certificates = {};
   source = nullptr;
+  if (role == Role::client) keep_renewed_session(*this);
   buffered = SSL_has_pending(ssl.get()) == 1;
   lower->set_waiter(io::Direction::read, &read_side);
   lower->set_waiter(io::Direction::write, &write_side);
