@@ -1,32 +1,248 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/interpreter.h"
+#include "config/memory_files.h"
+#include "config/parser.h"
 #include "content/error_page.h"
 #include "content/return_directive.h"
 
 namespace content {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
 TEST(ErrorPage, LooksLikeNginxsWithOurName) {
   EXPECT_EQ(error_page(404, false),
             "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
             "<center><h1>404 Not Found</h1></center>\r\n<hr><center>sallyport</center>\r\n"
             "</body>\r\n</html>\r\n");
-  EXPECT_NE(error_page(497, false).find("plain HTTP request was sent to HTTPS port"),
-            std::string_view::npos);
-  EXPECT_EQ(error_page(200, false), "");
 }
 
-TEST(AbsoluteLocation, ShowsAPortThatIsNotTheSchemesOwn) {
-  base::Arena arena;
+TEST(ErrorPage, TellsTheVersionOnlyWhenAskedTo) {
+  EXPECT_THAT(std::string(error_page(502, false)), HasSubstr("<hr><center>sallyport</center>"));
+  EXPECT_THAT(std::string(error_page(502, true)),
+              HasSubstr("<hr><center>" + std::string(server_text(true)) + "</center>"));
+  EXPECT_THAT(std::string(server_text(true)), StartsWith("sallyport/"));
+  EXPECT_EQ(server_text(false), "sallyport");
+}
+
+TEST(ErrorPage, SaysWhatIsWrongBehindA400) {
+  EXPECT_EQ(error_page(497, false),
+            "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title>"
+            "</head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n"
+            "<center>The plain HTTP request was sent to HTTPS port</center>\r\n"
+            "<hr><center>sallyport</center>\r\n</body>\r\n</html>\r\n");
+  EXPECT_THAT(std::string(error_page(494, false)),
+              HasSubstr("<h1>400 Bad Request</h1></center>\r\n"
+                        "<center>Request Header Or Cookie Too Large</center>"));
+}
+
+TEST(ErrorPage, IsThereForRedirects) {
+  EXPECT_THAT(std::string(error_page(301, false)), HasSubstr("<h1>301 Moved Permanently</h1>"));
+  EXPECT_THAT(std::string(error_page(302, false)), HasSubstr("<h1>302 Found</h1>"));
+  EXPECT_THAT(std::string(error_page(308, false)), HasSubstr("<h1>308 Permanent Redirect</h1>"));
+}
+
+TEST(ErrorPage, IsEmptyForStatusesWithoutOne) {
+  for (const unsigned status : {0U, 100U, 200U, 204U, 300U, 304U, 418U, 444U, 599U, 600U, 999U}) {
+    EXPECT_EQ(error_page(status, false), "") << status;
+    EXPECT_EQ(error_page(status, true), "") << status;
+  }
+}
+
+TEST(ErrorPage, IsMadeOnce) {
+  EXPECT_EQ(error_page(404, false).data(), error_page(404, false).data());
+}
+
+class AbsoluteLocation : public ::testing::Test {
+ protected:
+  std::string_view at(std::string_view address, std::uint16_t port, bool tls,
+                      std::string_view location) {
+    connection_.local = *base::Address::from_ip(address, port);
+    connection_.tls = tls;
+    return absolute_location(location, exchange_);
+  }
+  AbsoluteLocation() { exchange_.request.host = "example.com"; }
+  exchange::Connection connection_;
+  base::Arena arena_;
+  exchange::Exchange exchange_{connection_, arena_};
+};
+
+TEST_F(AbsoluteLocation, ShowsAPortThatIsNotTheSchemesOwn) {
+  EXPECT_EQ(at("127.0.0.1", 80, false, "/a"), "http://example.com/a");
+  EXPECT_EQ(at("127.0.0.1", 443, true, "/a"), "https://example.com/a");
+  EXPECT_EQ(at("127.0.0.1", 8080, false, "/a?b=/c"), "http://example.com:8080/a?b=/c");
+  EXPECT_EQ(at("::1", 443, false, "/a"), "http://example.com:443/a");
+  EXPECT_EQ(at("::1", 65535, true, "/a"), "https://example.com:65535/a");
+}
+
+TEST_F(AbsoluteLocation, ShowsThePortOfTheListenerAndNotOfTheHost) {
+  exchange_.request.port = 1234;
+  EXPECT_EQ(at("127.0.0.1", 8443, true, "/"), "https://example.com:8443/");
+}
+
+TEST_F(AbsoluteLocation, LeavesEverythingElseAsItIs) {
+  for (const std::string_view location : {"https://other.example/", "a/b", "", "?a", "#a"}) {
+    EXPECT_EQ(at("127.0.0.1", 80, false, location), location);
+  }
+}
+
+TEST_F(AbsoluteLocation, KeepsTwoSlashesBehindTheHost) {
+  EXPECT_EQ(at("127.0.0.1", 80, false, "//evil.example/"), "http://example.com//evil.example/");
+}
+
+TEST_F(AbsoluteLocation, TakesTheServersNameWithoutAHost) {
+  exchange_.request.host = {};
+  exchange_.server_name = "first.example";
+  EXPECT_EQ(at("127.0.0.1", 80, false, "/a"), "http://first.example/a");
+  exchange_.server_name = {};
+  EXPECT_EQ(at("127.0.0.1", 80, false, "/a"), "/a");
+}
+
+TEST_F(AbsoluteLocation, KeepsTheBracketsOfAnIPv6Host) {
+  exchange_.request.host = "[2001:db8::1]";
+  EXPECT_EQ(at("2001:db8::1", 8080, false, "/a"), "http://[2001:db8::1]:8080/a");
+}
+
+TEST_F(AbsoluteLocation, HasNoPortOnUnixSockets) {
+  connection_.local = *base::Address::from_path("/run/s");
+  EXPECT_EQ(absolute_location("/a", exchange_), "http://example.com/a");
+}
+
+constexpr config::DirectiveSpec kBlocks[] = {
+    {.name = "http", .contexts = config::Context::main, .arguments = config::takes(0),
+     .block = config::opens(config::Context::http), .documentation = "d"},
+    {.name = "server", .contexts = config::Context::http, .arguments = config::takes(0),
+     .block = config::opens(config::Context::server), .documentation = "d"},
+    {.name = "location", .contexts = config::Context::server, .arguments = config::takes(1),
+     .block = config::opens(config::Context::location), .documentation = "d"}};
+
+class Return : public ::testing::Test {
+ protected:
+  // The plan of the server's directives; its location has none.
+  const ReturnPlan* load(const std::string& in_server) {
+    const std::array features{
+        config::Feature{.name = "blocks", .directives = kBlocks, .inherit = nullptr},
+        kReturnFeature};
+    const config::Vocabulary vocabulary(features, {});
+    config::parse_text("t.conf", "http { server { " + in_server + " location / { } } }", files_,
+                       diagnostics_, tree_);
+    config::interpret(tree_, vocabulary, root_, diagnostics_, files_, {});
+    config::Level& server = *root_.children()[0]->children()[0];
+    provision_return(server, variables_, diagnostics_);
+    provision_return(*server.children()[0], variables_, diagnostics_);
+    variables_.finish(diagnostics_);
+    EXPECT_EQ(find_return(*server.children()[0]), nullptr);
+    return find_return(server);
+  }
+  std::vector<std::string> messages() const {
+    std::vector<std::string> texts;
+    for (const auto& each : diagnostics_.list()) texts.push_back(each.message);
+    return texts;
+  }
+
+  config::MemoryFiles files_;
+  config::Diagnostics diagnostics_;
+  config::Tree tree_;
+  config::Level root_;
+  script::Variables variables_;
+};
+
+TEST_F(Return, IsNotThereUnlessWritten) { EXPECT_EQ(load(""), nullptr); }
+
+TEST_F(Return, TakesACodeAlone) {
+  const ReturnPlan* plan = load("return 404;");
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(plan->status, 404U);
+  EXPECT_FALSE(plan->is_redirect);
+  EXPECT_FALSE(plan->has_text);
+}
+
+TEST_F(Return, TakesATextWithVariables) {
+  const ReturnPlan* plan = load("return 200 \"hello $host\\n\";");
+  ASSERT_NE(plan, nullptr);
+  EXPECT_TRUE(plan->has_text);
   exchange::Connection connection;
-  connection.local = *base::Address::from_ip("127.0.0.1", 8080);
+  base::Arena arena;
   exchange::Exchange exchange(connection, arena);
   exchange.request.host = "example.com";
-  EXPECT_EQ(absolute_location("/a", exchange), "http://example.com:8080/a");
-  EXPECT_EQ(absolute_location("https://other/", exchange), "https://other/");
-  connection.local = *base::Address::from_ip("127.0.0.1", 443);
-  connection.tls = true;
-  EXPECT_EQ(absolute_location("/a", exchange), "https://example.com/a");
+  EXPECT_EQ(plan->text.evaluate(exchange), "hello example.com\n");
+}
+
+class ReturnRedirect : public Return, public ::testing::WithParamInterface<unsigned> {};
+
+TEST_P(ReturnRedirect, TakesAURL) {
+  const ReturnPlan* plan = load("return " + std::to_string(GetParam()) + " /new;");
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(plan->status, GetParam());
+  EXPECT_TRUE(plan->is_redirect);
+  EXPECT_FALSE(plan->has_text);
+}
+INSTANTIATE_TEST_SUITE_P(Codes, ReturnRedirect, ::testing::Values(301, 302, 303, 307, 308));
+
+TEST_F(Return, TakesTheTextOfOtherCodesAsABody) {
+  const ReturnPlan* plan = load("return 304 /new;");
+  ASSERT_NE(plan, nullptr);
+  EXPECT_FALSE(plan->is_redirect);
+  EXPECT_TRUE(plan->has_text);
+}
+
+TEST_F(Return, TakesALoneURLForA302) {
+  const ReturnPlan* plan = load("return $scheme://example.com$request_uri;");
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(plan->status, 302U);
+  EXPECT_TRUE(plan->is_redirect);
+  EXPECT_THAT(messages(), IsEmpty());
+}
+
+TEST_F(Return, ShowsTheErrorsPageWhenTheTextIsEmpty) {
+  EXPECT_FALSE(load("return 403 \"\";")->has_text);
+}
+
+TEST_F(Return, SendsNothingWhenTheTextOfASuccessIsEmpty) {
+  EXPECT_TRUE(load("return 200 \"\";")->has_text);
+}
+
+TEST_F(Return, ObeysTheFirstOneAndChecksAll) {
+  const ReturnPlan* plan = load("return 403; return 404; return nonsense;");
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(plan->status, 403U);
+  EXPECT_THAT(messages(), ElementsAre("invalid return code \"nonsense\""));
+}
+
+TEST_F(Return, RefusesCodesThatAreNone) {
+  load("return 1000; return /path; return 99x; return -1; return ftp://a; return http://a b; "
+       "return 99999999999999999999;");
+  EXPECT_THAT(messages(),
+              ElementsAre("invalid return code \"1000\"", "invalid return code \"/path\"",
+                          "invalid return code \"99x\"", "invalid return code \"-1\"",
+                          "invalid return code \"ftp://a\"", "invalid return code \"http://a\"",
+                          "invalid return code \"99999999999999999999\""));
+}
+
+TEST_F(Return, RefusesCodesThatCannotEndARequest) {
+  EXPECT_EQ(load("return 100; return 0; return 199 text;"), nullptr);
+  EXPECT_THAT(messages(), ElementsAre("invalid return code \"100\"", "invalid return code \"0\"",
+                                      "invalid return code \"199\""));
+}
+
+TEST_F(Return, RefusesAURLOfSeveralLines) {
+  load("return 302 \"https://a/\n$host\";");
+  EXPECT_THAT(messages(), ElementsAre(HasSubstr("has a control character")));
+}
+
+TEST_F(Return, RefusesUnknownVariables) {
+  load("return 200 $nonsense;");
+  EXPECT_THAT(messages(), ElementsAre("unknown \"nonsense\" variable"));
 }
 
 }  // namespace

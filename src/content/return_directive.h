@@ -37,8 +37,10 @@ void provision_return(config::Level& level, script::Variables& variables,
   return level.find<ReturnPlan>();
 }
 
-/// nginx's absolute_redirect: "/path" becomes scheme://host[:port]/path, other texts stay. The port is
-/// shown when it is not the scheme's.
+/// nginx's absolute_redirect, with server_name_in_redirect off and port_in_redirect on: "/path"
+/// becomes scheme://$host[:port]/path, other texts stay. The port is the one that the client
+/// connected to, shown when it is not the scheme's. Without any host the path stays as it is (RFC
+/// 9110 §10.2.2 allows it).
 [[nodiscard]] std::string_view absolute_location(std::string_view location,
                                                  exchange::Exchange& exchange);
 

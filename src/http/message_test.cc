@@ -38,6 +38,8 @@ TEST(Status, HasNginxsWords) {
   EXPECT_EQ(reason_phrase(504), "Gateway Time-out");
   EXPECT_EQ(reason_phrase(299), "");
   EXPECT_EQ(error_title(404), "404 Not Found");
+  EXPECT_EQ(error_title(302), "302 Found");
+  EXPECT_EQ(error_title(401), "401 Authorization Required");
   EXPECT_EQ(error_title(494), "400 Request Header Or Cookie Too Large");
   EXPECT_EQ(error_title(200), "");
   EXPECT_EQ(wire_status(494), 400U);

@@ -85,6 +85,8 @@ unsigned wire_status(unsigned status) noexcept {
 
 std::string_view error_title(unsigned status) noexcept {
   switch (status) {
+    case 302: return "302 Found";
+    case 401: return "401 Authorization Required";
     case 494: return "400 Request Header Or Cookie Too Large";
     case 495: return "400 The SSL certificate error";
     case 496: return "400 No required SSL certificate was sent";

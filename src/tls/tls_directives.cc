@@ -1,5 +1,6 @@
 #include "tls/tls_directives.h"
 
+#include <algorithm>
 #include <array>
 
 #include "config/setters.h"
@@ -12,15 +13,31 @@ using config::kHttpServer;
 using config::Repeat;
 using O = TlsOptions;
 
-bool refuse_variables(Binding& binding) {
-  if (binding.argument(0).find('$') == std::string::npos) return false;
-  binding.error_at(0, "variables in \"" + std::string(binding.name()) + "\" are not supported yet",
-                   "name each server's file");
-  return true;
+// nginx's default, which `compat nginx` brings back.
+constexpr std::string_view kNginxCiphers = "HIGH:!aNULL:!MD5";
+
+// What nginx takes instead of a file's name, and this program does not yet.
+bool refuse_what_is_no_file(const Binding& binding) {
+  const std::string& name = binding.argument(0);
+  if (name.find('$') != std::string::npos) {
+    binding.error_at(
+        0, "variables in \"" + std::string(binding.name()) + "\" are not supported yet",
+        "name each server's file");
+    return true;
+  }
+  for (const std::string_view prefix : {"data:", "engine:", "store:"}) {
+    if (!name.starts_with(prefix)) continue;
+    binding.error_at(0,
+                     "\"" + std::string(prefix) + "\" in \"" + std::string(binding.name()) +
+                         "\" is not supported yet",
+                     "put it into a file and name that");
+    return true;
+  }
+  return false;
 }
 
 void add_certificate(Binding& binding) {
-  if (refuse_variables(binding)) return;
+  if (refuse_what_is_no_file(binding)) return;
   const auto pem = binding.read(0, config::Purpose::certificate);
   if (!pem) return;
   auto certificate = Certificate::parse(*pem);
@@ -29,11 +46,12 @@ void add_certificate(Binding& binding) {
         0, "cannot load certificate \"" + binding.argument(0) + "\": " + certificate.error());
   }
   binding.options<O>().certificates.append(
-      TlsOptions::CertificateFile{binding.argument(0), *std::move(certificate)}, binding.where());
+      TlsOptions::CertificateFile{binding.argument(0), *std::move(certificate), binding.where()},
+      binding.where());
 }
 
 void add_key(Binding& binding) {
-  if (refuse_variables(binding)) return;
+  if (refuse_what_is_no_file(binding)) return;
   auto pem = binding.read(0, config::Purpose::key);
   if (!pem) return;
   const auto id = key_id_of(*pem);
@@ -51,14 +69,23 @@ void set_versions(Binding& binding) {
                                                               {"TLSv1.1", Version::tls1_1},
                                                               {"TLSv1.2", Version::tls1_2},
                                                               {"TLSv1.3", Version::tls1_3}}};
+  auto& versions = binding.options<O>().versions;
+  std::size_t too_old = 0;
   for (std::size_t i = 0; i < binding.count(); ++i) {
     if (binding.argument(i) == "SSLv2" || binding.argument(i) == "SSLv3") {
-      binding.warn_at(i, binding.argument(i) + " is not supported by any current library, and ignored");
+      ++too_old;
+      binding.warn_at(i, binding.argument(i) + " is ignored: no current library speaks it");
       continue;
     }
     const auto version = config::read_choice<Version>(binding, i, kVersions);
-    if (version) binding.options<O>().versions.append(*version, binding.where());
+    if (!version) continue;
+    if (versions.is_set && std::ranges::find(*versions, *version) != versions->end()) {
+      binding.warn_at(i, "duplicate value \"" + binding.argument(i) + "\"");
+      continue;
+    }
+    versions.append(*version, binding.where());
   }
+  if (too_old == binding.count()) binding.invalid(0, "TLSv1.2 and TLSv1.3 are good choices");
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
@@ -86,39 +113,82 @@ constexpr config::DirectiveSpec kDirectives[] = {
 
 const config::Feature kFeature{"tls", kDirectives, config::inherit_options<TlsOptions>};
 
-bool check(const TlsOptions& options, config::Position where, config::Diagnostics& diagnostics) {
+namespace {
+
+// One slot per type of key: nginx lets the later certificate replace the earlier in silence.
+bool check_types(const TlsOptions& options, config::Diagnostics& diagnostics) {
+  bool good = true;
+  const auto& certificates = *options.certificates;
+  for (auto later = certificates.begin(); later != certificates.end(); ++later) {
+    const auto earlier = std::find_if(certificates.begin(), later, [&](const auto& other) {
+      return other.certificate->facts().key_type == later->certificate->facts().key_type;
+    });
+    if (earlier == later) continue;
+    diagnostics.error(later->where,
+                      "certificates \"" + earlier->name + "\" and \"" + later->name +
+                          "\" of one server have the same type of key",
+                      "several certificates are for several types of keys, such as RSA beside "
+                      "ECDSA; keep one of these");
+    good = false;
+  }
+  return good;
+}
+
+// The first key belongs to the first certificate, and so on.
+bool check_pairs(const TlsOptions& options, config::Diagnostics& diagnostics) {
   const auto& certificates = *options.certificates;
   const auto& keys = *options.keys;
-  if (certificates.empty()) {
-    diagnostics.error(where, "no \"ssl_certificate\" is defined for the server that listens with ssl",
+  bool good = true;
+  for (std::size_t i = 0; i < certificates.size(); ++i) {
+    const auto& certificate = certificates[i];
+    if (i >= keys.size()) {
+      diagnostics.error(
+          certificate.where,
+          "no \"ssl_certificate_key\" is defined for certificate \"" + certificate.name + "\"",
+          "add ssl_certificate_key FILE; keys stand in the order of their certificates");
+      good = false;
+    } else if (mismatch(*certificate.certificate, keys[i].id)) {
+      diagnostics.error(
+          keys[i].where,
+          "SSL_CTX_use_PrivateKey(\"" + keys[i].name + "\") failed (SSL: key values mismatch)",
+          "it is not the key of the first certificate in \"" + certificate.name + "\"");
+      good = false;
+    }
+  }
+  for (std::size_t i = certificates.size(); i < keys.size(); ++i) {
+    diagnostics.error(keys[i].where,
+                      "no \"ssl_certificate\" is defined for key \"" + keys[i].name + "\"",
+                      "remove it, or add the ssl_certificate FILE that belongs to it");
+    good = false;
+  }
+  return good;
+}
+
+}  // namespace
+
+bool check(const TlsOptions& options, config::Position where, config::Diagnostics& diagnostics,
+           const config::BuildFlags& flags) {
+  if (options.certificates->empty()) {
+    diagnostics.error(where,
+                      "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive",
                       "add ssl_certificate FILE; and ssl_certificate_key FILE;");
     return false;
   }
-  bool good = true;
-  for (std::size_t i = 0; i < certificates.size(); ++i) {
-    if (i >= keys.size()) {
-      diagnostics.error(options.certificates.where,
-                        "no \"ssl_certificate_key\" is defined for certificate \"" +
-                            certificates[i].name + "\"");
-      good = false;
-      continue;
-    }
-    if (const auto problem = mismatch(*certificates[i].certificate, keys[i].id)) {
-      diagnostics.error(keys[i].where, "the key \"" + keys[i].name + "\" is not that of certificate \"" +
-                                           certificates[i].name + "\" (" + *problem + ")");
-      good = false;
-    }
-  }
-  if (const std::string problem = problem_of(policy_of(options)); !problem.empty()) {
+  bool good = check_types(options, diagnostics);
+  good = check_pairs(options, diagnostics) && good;
+  if (const std::string problem = problem_of(policy_of(options, flags)); !problem.empty()) {
     diagnostics.error(options.ciphers.is_set ? options.ciphers.where : where, problem);
     good = false;
   }
   return good;
 }
 
-ServerPolicy policy_of(const TlsOptions& options) {
+ServerPolicy policy_of(const TlsOptions& options, const config::BuildFlags& flags) {
   ServerPolicy policy;
   if (options.versions.is_set) policy.versions = *options.versions;
+  // Policies are compared: the order in which versions are written means nothing.
+  std::ranges::sort(policy.versions);
+  if (flags.compat_nginx) policy.ciphers = kNginxCiphers;
   if (options.ciphers.is_set) policy.ciphers = *options.ciphers;
   policy.prefer_server_ciphers = *options.prefer_server_ciphers;
   policy.alpn = {"http/1.1"};

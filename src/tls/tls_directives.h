@@ -15,6 +15,7 @@ struct TlsOptions {
   struct CertificateFile {
     std::string name;
     CertificatePtr certificate;
+    config::Position where{};
   };
   struct KeyFile {
     std::string name;
@@ -36,11 +37,14 @@ struct TlsOptions {
 
 extern const config::Feature kFeature;
 
-/// After inheritance: every certificate has its key, in the order of the file. Reports what is
-/// missing, what does not match and what OpenSSL does not take, at `where` if nowhere better.
+/// After inheritance, for servers that speak TLS: every certificate has its key, in the order of the
+/// file, and there is one per type of key. Reports what is missing, what does not match and what
+/// OpenSSL does not take, at `where` if nowhere better.
 [[nodiscard]] bool check(const TlsOptions& options, config::Position where,
-                         config::Diagnostics& diagnostics);
+                         config::Diagnostics& diagnostics, const config::BuildFlags& flags = {});
 
-[[nodiscard]] ServerPolicy policy_of(const TlsOptions& options);
+/// `compat nginx` brings nginx's default ciphers back.
+[[nodiscard]] ServerPolicy policy_of(const TlsOptions& options,
+                                     const config::BuildFlags& flags = {});
 
 }  // namespace tls
