@@ -28,7 +28,7 @@ class Builder {
   Builder(script::Variables& variables, const config::BuildFlags& flags,
           config::Diagnostics& diagnostics, const upstream::Groups& groups,
           accesslog::LogCompiler& logs, Built& built)
-      : variables_(variables), diagnostics_(diagnostics), logs_(logs), built_(built),
+      : variables_(variables), flags_(flags), diagnostics_(diagnostics), logs_(logs), built_(built),
         plans_(variables, groups, diagnostics, flags) {}
 
   void build(Level& http);
@@ -43,6 +43,7 @@ class Builder {
   void finish_groups();
 
   script::Variables& variables_;
+  const config::BuildFlags& flags_;
   config::Diagnostics& diagnostics_;
   accesslog::LogCompiler& logs_;
   Built& built_;
@@ -134,13 +135,13 @@ void Builder::add_names(const Level& level, const route::ServerOptions& options,
 
 void Builder::add_certificates(const Level& level, proxy::VirtualServer& server) {
   const auto& options = level.get<tls::TlsOptions>();
-  if (!tls::check(options, level.where(), diagnostics_)) return;
+  if (!tls::check(options, level.where(), diagnostics_, flags_)) return;
   for (const auto& file : *options.certificates) server.certificates.push_back(file.certificate);
   for (const auto& key : *options.keys) {
     if (keys_.insert(key.id).second) built_.private_keys.push_back(key.pem);
   }
   auto& policies = built_.listing.policies;
-  const tls::ServerPolicy policy = tls::policy_of(options);
+  const tls::ServerPolicy policy = tls::policy_of(options, flags_);
   const auto known = std::ranges::find(policies, policy);
   server.policy = static_cast<std::size_t>(known - policies.begin());
   if (known == policies.end()) policies.push_back(policy);
