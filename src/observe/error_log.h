@@ -69,6 +69,8 @@ class ErrorLog {
 
   [[nodiscard]] Level level() const noexcept { return level_; }
   [[nodiscard]] LogFormat format() const noexcept { return format_; }
+  /// Where the lines go: 2 for standard error.
+  [[nodiscard]] int descriptor() const noexcept { return fd_; }
   /// Lines that could not be written.
   [[nodiscard]] std::uint64_t dropped() const noexcept {
     return dropped_.load(std::memory_order_relaxed);

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 
+#include "observe/error_log.h"
+
 namespace server {
 
 base::Result<Daemon> Daemon::detach() {
@@ -42,6 +44,10 @@ void Daemon::tell(int status) noexcept {
     [[maybe_unused]] const auto written = ::write(waiting_.get(), &byte, 1);
     waiting_.close();
   }
+}
+
+void redirect_stderr(const observe::ErrorLog& log) noexcept {
+  if (log.descriptor() != STDERR_FILENO) ::dup2(log.descriptor(), STDERR_FILENO);
 }
 
 }  // namespace server

@@ -6,6 +6,10 @@
 #include "base/fd.h"
 #include "base/result.h"
 
+namespace observe {
+class ErrorLog;
+}
+
 namespace server {
 
 class Daemon {
@@ -13,7 +17,8 @@ class Daemon {
   /// In the foreground: nothing to tell.
   Daemon() = default;
   /// Returns in the new process, the leader of a session of its own, with stdin and stdout from
-  /// /dev/null; stderr stays. The old process waits for tell() and exits.
+  /// /dev/null; stderr stays until the error log takes its place. The old process waits for tell()
+  /// and exits.
   [[nodiscard]] static base::Result<Daemon> detach();
 
   /// Lets the old process exit with this status.
@@ -22,5 +27,9 @@ class Daemon {
  private:
   base::Fd waiting_;
 };
+
+/// As nginx does: what a CHECK or a library says goes into the error log, and whoever started the
+/// program may read its stderr to the end.
+void redirect_stderr(const observe::ErrorLog& log) noexcept;
 
 }  // namespace server

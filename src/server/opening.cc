@@ -68,6 +68,26 @@ void open_listeners(Opening& opening, std::span<const ListenerSockets> current,
   }
 }
 
+/// Nothing but blanks and comments: most likely a file that is being written, and serving nothing
+/// is not what anyone meant.
+bool is_blank(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first != std::string_view::npos && line[first] != '#') return false;
+  }
+  return true;
+}
+
+void refuse_blank(const std::string& file, config::Diagnostics& diagnostics) {
+  for (const auto& source : diagnostics.sources()) {
+    if (source->name == file && is_blank(source->text)) {
+      return diagnostics.error({}, fmt::format("nothing is configured in {}", file));
+    }
+  }
+}
+
 void choose_identity(Opening& opening, config::Diagnostics& diagnostics) {
   const snapshot::ProcessOptions& process = opening.snapshot->process;
   if (::geteuid() != 0) {
@@ -118,6 +138,7 @@ std::optional<Opening> read_configuration(const StartOptions& options,
   config::DiskFiles disk(opening.message.prefixes);
   config::RecordingFiles files(disk);
   opening.snapshot = snapshot::load(options.load, files, diagnostics);
+  refuse_blank(options.load.file, diagnostics);
   if (opening.snapshot == nullptr || diagnostics.has_errors()) return std::nullopt;
   opening.message.files = files.take();
   opening.message.workers = opening.snapshot->process.worker_processes;

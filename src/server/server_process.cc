@@ -14,6 +14,7 @@
 
 #include "server/admin.h"
 #include "server/channel.h"
+#include "server/daemon.h"
 #include "server/messages.h"
 #include "server/privileges.h"
 #include "server/server.h"
@@ -113,6 +114,7 @@ void ServerProcess::configure(Configure message) {
   if (generation.snapshot == nullptr || diagnostics.has_errors()) {
     return answer(MessageType::rejected, number, diagnostics.render());
   }
+  redirect_stderr(*generation.snapshot->error_log);
   adopting_ = true;
   server_.adopt(std::move(generation), [this, number](std::expected<void, std::string> adopted) {
     adopting_ = false;

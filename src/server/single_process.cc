@@ -102,6 +102,7 @@ void SingleProcess::on_started(const std::expected<void, std::string>& adopted) 
     return fail(fmt::format("\"{}\": {}", path, base::describe(written.error())));
   }
   pid_file_ = path;
+  redirect_stderr(*current_.snapshot->error_log);
   fmt::print("{}", options_.note);
   std::fflush(stdout);
   daemon_.tell(0);

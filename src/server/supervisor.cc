@@ -253,6 +253,7 @@ void Supervisor::on_ready(std::uint64_t generation) {
   if (state_ != State::starting) return;
   if (!move_pid_file(current_.pid_file(options_.paths))) return;
   state_ = State::serving;
+  redirect_stderr(*log_);
   if (!options_.note.empty()) {
     fmt::print("{}", options_.note);
     std::fflush(stdout);
@@ -341,6 +342,7 @@ void Supervisor::commit_reload() {
   current_ = std::move(*next_);
   next_.reset();
   log_ = current_.snapshot->error_log;
+  redirect_stderr(*log_);
   if (state_ == State::serving) move_pid_file(current_.pid_file(options_.paths));
   if (std::exchange(reload_again_, false)) begin_reload();
 }
