@@ -97,8 +97,8 @@ async::Task<bool> HttpConnection::wait_for_request() {
   const ClientOptions& options = default_options(*worker_.site);
   const auto patience = facts_.requests == 0 ? *options.header_timeout : *options.keepalive_timeout;
   worker_.counters.add(Counter::connections_idle);
-  const auto ready = co_await io::ready(stream_, Direction::read, worker_.loop.now() + patience,
-                                        Waiting::idle);
+  const auto ready =
+      co_await io::ready(stream_, Direction::read, worker_.loop.now() + patience, Waiting::idle);
   worker_.counters.subtract(Counter::connections_idle);
   if (!ready && ready.error().is(ErrorCode::timed_out)) {
     worker_.counters.add(facts_.requests == 0 ? Counter::limit_header_time
@@ -153,9 +153,15 @@ async::Task<bool> HttpConnection::exchange_one() {
                             in_.readable().substr(progress.size), arena);
   http::h1::ResponseSender sender(stream_, exchange.request);
   RequestBody limited(body, sender, worker_.loop, exchange.request.expect_continue);
-  Context context{.worker = worker_, .site = *site, .listener = *group, .exchange = exchange,
-                  .body = limited, .responder = sender, .client = stream_,
-                  .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
+  Context context{
+      .worker = worker_,
+      .site = *site,
+      .listener = *group,
+      .exchange = exchange,
+      .body = limited,
+      .responder = sender,
+      .client = stream_,
+      .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
   context.server = first;
   context.level = first->level;
   if (progress.refused()) {
@@ -231,8 +237,13 @@ async::Task<void> answer_plain_request(Worker& worker, exchange::Connection& fac
   http::h1::ResponseSender sender(*stream, exchange.request);
   RequestBody limited(body, sender, worker.loop, false);
   const VirtualServer* server = group.servers[group.default_server];
-  Context context{.worker = worker, .site = site, .listener = group, .exchange = exchange,
-                  .body = limited, .responder = sender, .client = *stream};
+  Context context{.worker = worker,
+                  .site = site,
+                  .listener = group,
+                  .exchange = exchange,
+                  .body = limited,
+                  .responder = sender,
+                  .client = *stream};
   context.server = server;
   context.level = server->level;
   context.close_after = true;
@@ -299,7 +310,12 @@ async::Task<void> serve_connection(Worker& worker, io::Accepted accepted, base::
     stream = co_await secure(worker, facts, std::move(stream), *group, worker.site);
     if (stream == nullptr) co_return;
   }
-  HttpConnection connection(worker, facts, *stream, local);
+  co_await serve_http(worker, std::move(facts), std::move(stream), std::move(local));
+}
+
+async::Task<void> serve_http(Worker& worker, exchange::Connection facts,
+                             std::unique_ptr<io::Stream> stream, base::Address listener) {
+  HttpConnection connection(worker, facts, *stream, listener);
   co_await connection.run();
   // In order: close_notify and FIN, unless something went wrong that the client must notice.
   stream->shutdown_write();

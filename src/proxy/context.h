@@ -8,6 +8,7 @@
 #include "config/level.h"
 #include "exchange/exchange.h"
 #include "http/responder.h"
+#include "io/buffer.h"
 #include "io/stream.h"
 #include "observe/counters.h"
 #include "observe/error_log.h"
@@ -29,6 +30,7 @@ struct Context {
   http::Responder& responder;
   io::Stream& client;              // for tunnels, and to see the client leave
   std::string_view pipelined{};    // what the client sent behind a request without a body
+  io::Buffer upstream_head{};      // what exchange.upstream_response has views of
   const VirtualServer* server = nullptr;
   const route::Location* location = nullptr;
   const config::Level* level = nullptr;  // the location's, else the server's

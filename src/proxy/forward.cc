@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "http/h1/client_exchange.h"
@@ -61,13 +62,21 @@ Answer answer_for_client_error(const Error& error) {
 class Forwarder {
  public:
   Forwarder(Context& context, const ForwardPlan& plan)
-      : context_(context), exchange_(context.exchange), plan_(plan), request_(exchange_.arena),
+      : context_(context),
+        exchange_(context.exchange),
+        plan_(plan),
+        request_(exchange_.arena),
         held_(context.site.listing().temporary_directory) {}
 
   async::Task<std::optional<Answer>> run();
 
  private:
-  enum class Verdict : std::uint8_t { done, retry, failed };
+  enum class Verdict : std::uint8_t {
+    done,    // an answer was sent, or what could be sent of it
+    retry,   // another peer may be tried
+    repeat,  // the kept connection was closed for idleness: the same peer on a fresh one
+    failed,
+  };
 
   async::Task<std::optional<Answer>> take_body();
   async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
@@ -82,14 +91,17 @@ class Forwarder {
   Verdict connect_failed(const upstream::Failure& failure);
   Verdict request_failed(upstream::Lease& lease, http::h1::ClientExchange& backend,
                          const Error& error, std::string_view phase);
-  Verdict refuse_response(upstream::Lease& lease, std::string_view why);
+  Verdict refuse_response(std::string_view why);
+  Verdict refuse_request(const Error& error);
   Verdict client_failed(const Error& error);
   void log_failure(Level level, const Error& error, std::string_view phase,
                    std::string_view extra = {});
   [[nodiscard]] std::string_view upstream_url();
   [[nodiscard]] bool may_repeat() const noexcept;
   exchange::Attempt& begin_attempt(std::string_view endpoint);
-  [[nodiscard]] exchange::Attempt& current() { return exchange_.attempts[exchange_.attempt_count - 1]; }
+  [[nodiscard]] exchange::Attempt& current() {
+    return exchange_.attempts[exchange_.attempt_count - 1];
+  }
 
   Context& context_;
   exchange::Exchange& exchange_;
@@ -100,6 +112,7 @@ class Forwarder {
   upstream::Attempts attempts_;
   Answer answer_{.status = 502};
   std::optional<Error> pump_error_;
+  std::optional<ClientWatch> watch_;  // while an attempt lasts and nothing is read from the client
   base::TimePoint attempt_began_{};
   bool upgrade_ = false;
   bool streams_body_ = false;  // the body is sent as it arrives
@@ -120,7 +133,8 @@ async::Task<std::optional<Answer>> Forwarder::run() {
   }
   if (destination_.https && plan_.tls_policy == nullptr) {
     log(context_, Level::error,
-        "no authorities are known to verify an https backend by: set proxy_ssl_trusted_certificate");
+        "no authorities are known to verify an https backend by: set "
+        "proxy_ssl_trusted_certificate");
     co_return Answer{.status = 502};
   }
   if (!plan_.dynamic) co_return co_await attempts_at(context_.site.cluster(*plan_.cluster));
@@ -174,9 +188,15 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
   while (true) {
     attempt_began_ = context_.now();
     auto acquired = co_await cluster.acquire(&attempts_, target);
-    const Verdict verdict = acquired ? co_await attempt(*std::move(acquired))
-                                     : connect_failed(acquired.error());
+    const Verdict verdict =
+        acquired ? co_await attempt(*std::move(acquired)) : connect_failed(acquired.error());
     if (verdict == Verdict::done) co_return std::nullopt;
+    if (verdict == Verdict::repeat) {
+      // Not an attempt in its own right: nobody has seen the request.
+      attempts_.repeat_fresh();
+      exchange_.attempts[--exchange_.attempt_count] = {};
+      answer_.status = 0;
+    }
     const bool more = exchange_.attempt_count < exchange::Exchange::kMaxAttempts &&
                       (attempts_.count() < cluster.max_attempts() || answer_.status == 0);
     if (verdict == Verdict::failed || !more) break;
@@ -198,24 +218,26 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   async::Scope scope(co_await async::current_scope());
   http::h1::ClientExchange backend(lease.stream(), exchange_.request.method, exchange_.arena,
                                    kResponseLimits);
-  Verdict verdict{};
-  if (streams_body_) {
-    verdict = co_await async::within(scope, converse(lease, backend, scope));
-  } else {
-    const ClientWatch watch(context_.client, scope);
-    verdict = co_await async::within(scope, converse(lease, backend, scope));
-  }
+  if (!streams_body_) watch_.emplace(context_.client, scope);
+  const Verdict verdict = co_await async::within(scope, converse(lease, backend, scope));
   scope.request_stop();
   co_await scope.join();
-  exchange::Attempt& ended = current();
-  ended.bytes_received += backend.bytes_received();
-  ended.bytes_sent += backend.bytes_sent();
+  watch_.reset();
+  record.bytes_received += backend.bytes_received();
+  record.bytes_sent += backend.bytes_sent();
   context_.count(Counter::upstream_bytes_in, backend.bytes_received());
   context_.count(Counter::upstream_bytes_out, backend.bytes_sent());
   // A pump that was stopped leaves its message unfinished: such a connection is not clean.
-  const bool reusable = verdict == Verdict::done && !lease.empty() && backend.clean() &&
-                        exchange_.upstream_response.keep_alive;
-  if (reusable) lease.release_for_reuse();
+  const bool reusable =
+      verdict == Verdict::done && backend.clean() && exchange_.upstream_response.keep_alive;
+  // The logs show the head when this attempt is long over.
+  context_.upstream_head = backend.take_head_buffer();
+  // Not before the join: until then the pump may wait on the stream.
+  if (reusable) {
+    lease.release_for_reuse();
+  } else {
+    lease.close();
+  }
   co_return verdict;
 }
 
@@ -224,13 +246,18 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
                                                     async::Scope& scope) {
   const bool in_one_write = !streams_body_ && held_.in_memory();
   const auto sent = co_await backend.send_head(
-      request_, in_one_write ? held_.text() : std::string_view{},
-      in_one_write ? End::yes : End::no, context_.now() + *plan_.options->send_timeout);
+      request_, in_one_write ? held_.text() : std::string_view{}, in_one_write ? End::yes : End::no,
+      context_.now() + *plan_.options->send_timeout);
+  if (!sent && (sent.error().is(ErrorCode::invalid) || sent.error().is(ErrorCode::too_large))) {
+    co_return refuse_request(sent.error());
+  }
   if (!sent && !sent.error().is(ErrorCode::reset)) {
     co_return request_failed(lease, backend, sent.error(), "while sending request to upstream");
   }
   if (sent && !in_one_write) scope.spawn(pump(backend.request_body(), scope));
   if (const auto head = co_await read_head(backend); !head) {
+    // Half a head is none; its views would not outlive the attempt.
+    exchange_.upstream_response = http::ResponseHead(exchange_.arena);
     if (pump_error_) co_return client_failed(*pump_error_);
     co_return request_failed(lease, backend, head.error(),
                              "while reading response header from upstream");
@@ -251,12 +278,15 @@ async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& sc
     source.held = &held_;
   }
   const auto pumped = co_await pump_request(context_, plan_, source, 0, writer);
+  // The body was what read from the client, and so noticed when it left.
+  if (pumped && streams_body_ && context_.body.ended()) watch_.emplace(context_.client, scope);
   if (pumped || pumped.error().is(ErrorCode::cancelled)) co_return;
   pump_error_ = pumped.error();
   scope.request_stop();
 }
 
-// The final response's head; interim ones go to the client, except 100, which we have sent ourselves.
+// The final response's head; interim ones go to the client, except 100, which we have sent
+// ourselves.
 async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& backend) {
   http::ResponseHead& head = exchange_.upstream_response;
   while (true) {
@@ -283,7 +313,7 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
   // What the client sent behind a failed upgrade was meant for the other protocol.
   if (upgrade_ || (streams_body_ && !context_.body.ended())) context_.close_after = true;
   if (!make_response(context_, plan_)) {
-    co_return refuse_response(lease, "upstream sent too many header fields");
+    co_return refuse_response("upstream sent too many header fields");
   }
   http::h1::BodyReader& body = backend.open_body(exchange_.upstream_response);
   const auto relayed = co_await relay_response(context_, plan_, body);
@@ -297,7 +327,6 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
     co_return Verdict::done;
   }
   context_.close_after = true;
-  lease.close();
   if (relayed.error().is(ErrorCode::cancelled)) {
     if (pump_error_) co_return client_failed(*pump_error_);
     context_.count(Counter::requests_aborted);
@@ -328,17 +357,19 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
   context_.close_after = true;
   const http::ResponseHead& head = exchange_.upstream_response;
   if (!upgrade_ || !head.upgrade) {
-    co_return refuse_response(lease, "upstream switched protocols without being asked");
+    co_return refuse_response("upstream switched protocols without being asked");
   }
   lease.report(upstream::Outcome::success);
   http::ResponseHead& response = exchange_.response;
   context_.take_time();
-  const bool made = make_response(context_, plan_) &&
-                    response.fields.add(http::FieldName::connection, "upgrade") &&
-                    response.fields.add(http::FieldName::upgrade,
-                                        head.fields.value(http::FieldName::upgrade));
-  if (!made) co_return refuse_response(lease, "upstream sent too many header fields");
+  const bool made =
+      make_response(context_, plan_) &&
+      response.fields.add(http::FieldName::connection, "upgrade") &&
+      response.fields.add(http::FieldName::upgrade, head.fields.value(http::FieldName::upgrade));
+  if (!made) co_return refuse_response("upstream sent too many header fields");
   context_.count(Counter::tunnels);
+  // From now on a client that ends its side has only ended its side.
+  watch_.reset();
   const auto sent = co_await context_.responder.send_head(
       response, {}, End::yes, context_.now() + *context_.client_options().send_timeout);
   if (sent) {
@@ -346,7 +377,6 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
     exchange_.completed = true;
   }
   current().response_time = context_.now() - attempt_began_;
-  lease.close();
   co_return Verdict::done;
 }
 
@@ -384,9 +414,8 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
   record.response_time = context_.now() - attempt_began_;
   if (error.is(ErrorCode::cancelled)) {
     answer_ = {.status = 499, .close_silently = true};
-    log(context_, Level::info,
-        fmt::format("client prematurely closed connection {}", phase), upstream_url());
-    lease.close();
+    log(context_, Level::info, fmt::format("client prematurely closed connection {}", phase),
+        upstream_url());
     return Verdict::failed;
   }
   answer_ = {.status = record.status};
@@ -394,12 +423,7 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
   const bool stale = lease.reused() && !backend.answered() &&
                      (error.is(ErrorCode::reset) || error.is(ErrorCode::end_of_stream));
   if (stale && may_repeat() && exchange_.attempt_count < exchange::Exchange::kMaxAttempts) {
-    lease.close();
-    attempts_.repeat_fresh();
-    --exchange_.attempt_count;  // not an attempt in its own right: nobody has seen the request
-    exchange_.attempts[exchange_.attempt_count] = {};
-    answer_.status = 0;
-    return Verdict::retry;
+    return Verdict::repeat;
   }
   context_.count(Counter::upstream_failures);
   if (timed_out) {
@@ -409,18 +433,26 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
   const bool refused = error.is(ErrorCode::protocol) || error.is(ErrorCode::too_large);
   if (refused) context_.count(Counter::upstream_refused);
   lease.report(upstream::Outcome::failure);
-  log_failure(Level::error, error, phase, refused ? explain(backend.refusal()) : std::string_view{});
-  lease.close();
+  log_failure(Level::error, error, phase,
+              refused ? explain(backend.refusal()) : std::string_view{});
   return may_repeat() && !refused ? Verdict::retry : Verdict::failed;
 }
 
-Forwarder::Verdict Forwarder::refuse_response(upstream::Lease& lease, std::string_view why) {
+Forwarder::Verdict Forwarder::refuse_response(std::string_view why) {
   current().status = 502;
   current().response_time = context_.now() - attempt_began_;
   context_.count(Counter::upstream_refused);
   log(context_, Level::error, why, upstream_url());
-  lease.close();
   answer_ = {.status = 502};
+  return Verdict::failed;
+}
+
+// What the client and the configuration made together can't be sent. Nothing was, so the backend is
+// not to blame, and must not lose its place for it.
+Forwarder::Verdict Forwarder::refuse_request(const Error& error) {
+  current().status = 0;
+  log(context_, Level::error, error.context, upstream_url());
+  answer_ = {.status = 500};
   return Verdict::failed;
 }
 
@@ -454,7 +486,8 @@ void Forwarder::log_failure(Level level, const Error& error, std::string_view ph
     case ErrorCode::too_large: what = "upstream sent an invalid response"; break;
     default: what = describe(error);
   }
-  if (!extra.empty()) what = extra.starts_with("upstream") ? std::string(extra) : fmt::format("{}: {}", what, extra);
+  if (!extra.empty())
+    what = extra.starts_with("upstream") ? std::string(extra) : fmt::format("{}: {}", what, extra);
   log(context_, level, fmt::format("{} {}", what, phase), upstream_url());
 }
 

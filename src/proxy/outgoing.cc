@@ -51,7 +51,8 @@ bool is_forwarded(const Context& context, const ForwardPlan& plan, const Field& 
     case FieldName::proxy: return false;  // HTTP_PROXY of CGI programs ("httpoxy")
     case FieldName::other:
       if (has_odd_character(field.name)) return false;
-      if (check_connection && named_by_connection(context.exchange.request.fields, field)) return false;
+      if (check_connection && named_by_connection(context.exchange.request.fields, field))
+        return false;
       break;
     default:
       if (http::is_hop_by_hop(field.id)) return false;
@@ -65,15 +66,19 @@ bool is_upgrade_to_pass(std::string_view protocols) {
   return !protocols.empty() && !http::list_has(protocols, "h2c");
 }
 
-// Do the received bytes decode to exactly `path`? canonical_path has accepted them, so they differ at
-// most by merged slashes and dot segments, which take slashes away or stand at the end.
-bool says_the_same(std::string_view raw, std::string_view path) {
-  return raw.data() == path.data() ||
-         (std::ranges::count(raw, '/') == std::ranges::count(path, '/') && !raw.ends_with("/."));
+// Do the received bytes decode to exactly `path`? canonical_path has accepted them, so they differ
+// at most by merged slashes and dot segments, which take slashes away or stand at the end, and by
+// decoded slashes, which bring some.
+bool says_the_same(std::string_view raw, std::string_view path, http::EncodedSlash policy) {
+  if (raw.data() == path.data()) return true;
+  if (policy == http::EncodedSlash::decode &&
+      (raw.find("%2F") != std::string_view::npos || raw.find("%2f") != std::string_view::npos)) {
+    return false;
+  }
+  return std::ranges::count(raw, '/') == std::ranges::count(path, '/') && !raw.ends_with("/.");
 }
 
-std::string_view build_target(Context& context, const ForwardPlan& plan,
-                              const PassTarget& target) {
+std::string_view build_target(Context& context, const ForwardPlan& plan, const PassTarget& target) {
   exchange::Exchange& exchange = context.exchange;
   const auto policy = *context.client_options().encoded_slash;
   std::string_view path;
@@ -87,7 +92,7 @@ std::string_view build_target(Context& context, const ForwardPlan& plan,
   } else if (exchange.request.form == http::TargetForm::asterisk) {
     return "*";
   } else if (!exchange.uri_changed &&
-             (plan.as_received || says_the_same(exchange.request.raw_path, exchange.uri))) {
+             (plan.as_received || says_the_same(exchange.request.raw_path, exchange.uri, policy))) {
     path = exchange.request.raw_path;
   } else {
     path = http::escape_path(exchange.uri, policy, exchange.arena);
@@ -120,8 +125,8 @@ std::expected<Destination, std::string> choose_destination(Context& context,
 }
 
 base::Result<void> make_request(Context& context, const ForwardPlan& plan,
-                                const Destination& destination,
-                                http::h1::OutgoingRequest& request, bool& upgrade) {
+                                const Destination& destination, http::h1::OutgoingRequest& request,
+                                bool& upgrade) {
   exchange::Exchange& exchange = context.exchange;
   const http::RequestHead& received = exchange.request;
   request.method = received.method_text;
@@ -142,10 +147,13 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
   }
   const bool check_connection = received.fields.has(FieldName::connection);
   for (const Field& field : received.fields) {
-    if (is_forwarded(context, plan, field, check_connection)) fits = fits && request.fields.add(field);
+    if (is_forwarded(context, plan, field, check_connection))
+      fits = fits && request.fields.add(field);
   }
   upgrade = received.upgrade && http::list_has(connection, "upgrade") &&
-            is_upgrade_to_pass(protocols) && received.version == http::Version::http_1_1;
+            is_upgrade_to_pass(protocols) && received.version == http::Version::http_1_1 &&
+            // A tunnel beside a body that is still on its way: two writers, one stream.
+            !received.body.has_body();
   if (upgrade) {
     fits = fits && request.fields.add(FieldName::connection, "upgrade") &&
            request.fields.add(FieldName::upgrade, protocols);
@@ -154,7 +162,8 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
   } else if (request.version == http::Version::http_1_0) {
     fits = fits && request.fields.add(FieldName::connection, "keep-alive");
   }
-  if (!fits) return base::fail(base::ErrorCode::too_large, "too many header fields for the backend");
+  if (!fits)
+    return base::fail(base::ErrorCode::too_large, "too many header fields for the backend");
   return {};
 }
 

@@ -19,16 +19,18 @@ using Step = std::optional<Answer>;
 
 // nginx's limit on how often a URI may change, which ends rewrite cycles.
 constexpr int kMaxUriChanges = 10;
+// How much of an unread body is dropped for the connection to serve on. A client that sends faster
+// than this would hold the worker.
+constexpr std::size_t kMaxDropped = 256 * 1024;
 
 // The client's address and whether its forwarding headers are believed.
 void identify_client(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   const auto& trusted = *context.client_options().trusted_proxies;
-  exchange.trusted_peer =
-      context.site.listing().compat_nginx ||
-      std::ranges::any_of(trusted, [&](const base::Network& network) {
-        return network.contains(exchange.connection.peer);
-      });
+  exchange.trusted_peer = context.site.listing().compat_nginx ||
+                          std::ranges::any_of(trusted, [&](const base::Network& network) {
+                            return network.contains(exchange.connection.peer);
+                          });
   admission::apply_real_ip(*context.level, exchange);
 }
 
@@ -79,8 +81,8 @@ Step rewrite_in_location(Context& context) {
 
 Step find_location(Context& context) {
   exchange::Exchange& exchange = context.exchange;
-  const auto match = context.server->routes.match(exchange.uri, exchange.captures,
-                                                  exchange.named_captures);
+  const auto match =
+      context.server->routes.match(exchange.uri, exchange.captures, exchange.named_captures);
   if (!match) {
     context.count(Counter::limit_regex_steps);
     log(context, Level::error, match.error().context);
@@ -89,8 +91,8 @@ Step find_location(Context& context) {
   context.location = match->location;
   context.level = context.location != nullptr ? context.location->level : context.server->level;
   if (!match->redirect_to_slash) return std::nullopt;
-  const auto path = http::escape_path(exchange.uri, *context.client_options().encoded_slash,
-                                      exchange.arena);
+  const auto path =
+      http::escape_path(exchange.uri, *context.client_options().encoded_slash, exchange.arena);
   const std::string_view question = exchange.args.empty() ? "" : "?";
   return Answer{.status = 301,
                 .location = content::absolute_location(
@@ -99,9 +101,9 @@ Step find_location(Context& context) {
 
 // Steps of the order that have no directives yet; each keeps its place.
 Step guard_request(Context& /*context*/) { return std::nullopt; }  // limit_req, limit_conn, rates
-Step authorise(Context& /*context*/) { return std::nullopt; }      // allow/deny, auth_*, satisfy
-Step inspect(Context& /*context*/) { return std::nullopt; }        // waf
-Step try_files(Context& /*context*/) { return std::nullopt; }      // try_files, mirror
+Step authorise(Context& /*context*/) { return std::nullopt; }  // allow/deny, auth_*, satisfy
+Step inspect(Context& /*context*/) { return std::nullopt; }  // waf
+Step try_files(Context& /*context*/) { return std::nullopt; }  // try_files, mirror
 
 async::Task<Step> produce_content(Context& context) {
   const ClientOptions& options = context.client_options();
@@ -117,11 +119,14 @@ async::Task<Step> produce_content(Context& context) {
   co_return co_await forward(context, *plan);
 }
 
-// A response may leave a body unread. What has arrived is dropped; if that is not all, the connection
-// can't be used for another request.
+// A response may leave a body unread. What has arrived is dropped; if that is not all, the
+// connection can't be used for another request.
 void drop_body(Context& context) {
-  while (!context.body.ended() && !context.body.failed()) {
-    if (!context.body.try_read()) break;
+  for (std::size_t dropped = 0;
+       dropped < kMaxDropped && !context.body.ended() && !context.body.failed();) {
+    const auto piece = context.body.try_read();
+    if (!piece) break;
+    if (*piece) dropped += (*piece)->size();
   }
   if (!context.body.ended()) context.close_after = true;
 }
@@ -130,8 +135,8 @@ void drop_body(Context& context) {
 
 void select_server(Context& context) {
   exchange::Exchange& exchange = context.exchange;
-  context.server = &context.listener.find(exchange.request.host, exchange.captures,
-                                          exchange.named_captures);
+  context.server =
+      &context.listener.find(exchange.request.host, exchange.captures, exchange.named_captures);
   context.level = context.server->level;
   exchange.server_name = context.server->name;
 }

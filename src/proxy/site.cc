@@ -18,7 +18,8 @@ const VirtualServer& ListenGroup::find(std::string_view host, base::Captures& ca
 Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing)
     : owner_(std::move(owner)),
       listing_(listing),
-      connector_(worker.loop),
+      network_(worker.loop),
+      connector_(worker.connector != nullptr ? *worker.connector : network_),
       access_log_(worker.loop, worker.counters),
       dynamic_({worker.loop, worker.resolver, connector_, worker.counters}) {
   const upstream::Surroundings surroundings{worker.loop, worker.resolver, connector_,

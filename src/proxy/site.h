@@ -102,7 +102,8 @@ class Site {
 
   std::shared_ptr<const void> owner_;
   const Listing& listing_;
-  upstream::NetworkConnector connector_;
+  upstream::NetworkConnector network_;
+  upstream::Connector& connector_;
   accesslog::Writer access_log_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy

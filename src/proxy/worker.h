@@ -12,23 +12,29 @@
 #include "io/event_loop.h"
 #include "io/socket.h"
 
+namespace exchange {
+struct Connection;
+}
 namespace io {
 class Resolver;
 }
 namespace observe {
 class Counters;
 class ErrorLog;
-}
+}  // namespace observe
 namespace tls {
 class Library;
 class Signer;
 class TicketKeys;
+}  // namespace tls
+namespace upstream {
+class Connector;
 }
 
 namespace proxy {
 
-/// One snapshot on one thread: virtual servers by listener, TLS contexts, clusters with their pools.
-/// Connections hold it while a request runs; the last one lets it go.
+/// One snapshot on one thread: virtual servers by listener, TLS contexts, clusters with their
+/// pools. Connections hold it while a request runs; the last one lets it go.
 class Site;
 
 struct Worker {
@@ -42,6 +48,7 @@ struct Worker {
   async::Scope& connections;         // every connection is a task in it
   std::atomic<std::uint64_t>& connection_numbers;  // $connection, unique over the workers
   std::shared_ptr<Site> site;        // the newest; replaced by a reload
+  upstream::Connector* connector = nullptr;  // null: sockets and TLS; tests have one of their own
 };
 
 /// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.
@@ -49,5 +56,11 @@ struct Worker {
 /// in a site that came with a reload.
 [[nodiscard]] async::Task<void> serve_connection(Worker& worker, io::Accepted accepted,
                                                  base::Address local);
+
+/// The same from the first request on, over a stream that is established: `facts` says whose it is.
+/// `listener` finds the virtual servers. The stream is ended in order, unless it was aborted.
+[[nodiscard]] async::Task<void> serve_http(Worker& worker, exchange::Connection facts,
+                                           std::unique_ptr<io::Stream> stream,
+                                           base::Address listener);
 
 }  // namespace proxy

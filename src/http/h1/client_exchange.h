@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/arena.h"
 #include "http/h1/body_reader.h"
@@ -30,7 +31,10 @@ class ClientExchange {
   /// `arena` takes trailers. The method decides how the answer is framed.
   ClientExchange(io::Stream& stream, Method method, base::Arena& arena,
                  const HeadLimits& limits) noexcept
-      : stream_(stream), arena_(arena), parser_(method, limits), writer_(stream),
+      : stream_(stream),
+        arena_(arena),
+        parser_(method, limits),
+        writer_(stream),
         max_head_(limits.max_total) {}
 
   /// The head and the first bytes of the body in one write.
@@ -43,10 +47,13 @@ class ClientExchange {
   /// Errors: protocol (refusal() says which rule), too_large, end_of_stream.
   [[nodiscard]] async::Task<base::Result<void>> read_head(ResponseHead& head,
                                                           base::Deadline deadline);
+  /// Gives away what the last head's views point into. The exchange is over then.
+  [[nodiscard]] io::Buffer take_head_buffer() noexcept { return std::move(in_); }
   /// The body of the last head, which was not an interim one.
   [[nodiscard]] BodyReader& open_body(const ResponseHead& head);
 
-  /// Has any byte of the response arrived? Before that a reused connection may just have been closed.
+  /// Has any byte of the response arrived? Before that a reused connection may just have been
+  /// closed.
   [[nodiscard]] bool answered() const noexcept { return received_ > 0; }
   [[nodiscard]] std::uint64_t bytes_received() const noexcept {
     return received_ + (body_ ? body_->read_from_stream() : 0);

@@ -38,7 +38,13 @@ template <class ParseFirstLine, class ParseFields>
       refusal = parse_fields(buffered.substr(fields, scanner.head_end() - fields));
     }
   }
-  if (refusal != Refusal::none) return {.state = HeadProgress::State::refused, .refusal = refusal};
+  if (refusal != Refusal::none) {
+    // Logs show the first line: its views must be of where the buffer is now.
+    if (!first_line_parsed && scanner.first_line_end() > 0) {
+      static_cast<void>(parse_first_line(first_line()));
+    }
+    return {.state = HeadProgress::State::refused, .refusal = refusal};
+  }
   return {.state = HeadProgress::State::done, .size = scanner.head_end()};
 }
 

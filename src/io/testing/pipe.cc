@@ -45,7 +45,8 @@ class PipeEnd final : public Stream {
   base::Result<std::size_t> try_write(std::span<const iovec> pieces) noexcept override {
     if (out_->reset || out_->ended) return base::fail(base::ErrorCode::reset, "send() failed");
     const std::size_t held = out_->bytes.size();
-    std::size_t room = std::min(options_.capacity - std::min(held, options_.capacity), options_.slice);
+    std::size_t room =
+        std::min(options_.capacity - std::min(held, options_.capacity), options_.slice);
     std::size_t written = 0;
     for (const iovec& piece : pieces) {
       const std::size_t count = std::min(piece.iov_len, room);
@@ -70,6 +71,7 @@ class PipeEnd final : public Stream {
     wake_reader();
   }
   void abort() noexcept override { aborted_ = true; }
+  bool peer_closed() const noexcept override { return in_->ended || in_->reset; }
   EventLoop& loop() const noexcept override { return loop_; }
 
  private:
