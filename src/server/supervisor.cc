@@ -172,6 +172,7 @@ void Supervisor::on_signal(int number) {
 }
 
 void Supervisor::begin_end(MessageType how) {
+  if (state_ == State::ending && how == MessageType::quit) return;
   const bool was_starting = state_ == State::starting;
   if (was_starting) exit_status_ = 1;
   log_->write(Level::notice, how == MessageType::quit ? "gracefully shutting down" : "exiting");
@@ -185,8 +186,8 @@ void Supervisor::begin_end(MessageType how) {
   const auto sent =
       channel_ ? channel_->send(static_cast<std::uint32_t>(how), {}, {}, now() + kAnswerPatience)
                : base::fail(base::ErrorCode::end_of_stream);
-  if (!sent) return kill_server();
-  if (how == MessageType::terminate && !kill_at_) kill_at_ = now() + kTerminatePatience;
+  // If it can't be told, it is ending already, or it hangs.
+  if ((!sent || how == MessageType::terminate) && !kill_at_) kill_at_ = now() + kTerminatePatience;
 }
 
 // --- the server process

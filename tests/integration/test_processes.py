@@ -165,6 +165,13 @@ def test_quit_finishes_what_runs_and_closes_what_idles(sallyport, make_backend):
     proxy.stop()
 
 
+def test_quit_twice_is_quit(sallyport):
+    proxy = sallyport(ONE, says="hello")
+    for _ in range(50):
+        proxy.send_signal(signal.SIGQUIT)
+    assert proxy.process.wait(20) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_term_and_int_end_at_once(sallyport, number):
     proxy = sallyport("""
