@@ -128,6 +128,10 @@ base::Result<void> EventLoop::modify(int fd, std::uint32_t events, Pollable& pol
 
 void EventLoop::remove(int fd, Pollable& pollable) noexcept {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  forget(pollable);
+}
+
+void EventLoop::forget(Pollable& pollable) noexcept {
   for (epoll_event& event : handing_out_) {
     if (event.data.ptr == &pollable) event.data.ptr = nullptr;
   }

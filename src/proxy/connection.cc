@@ -317,8 +317,7 @@ async::Task<void> serve_http(Worker& worker, exchange::Connection facts,
                              std::unique_ptr<io::Stream> stream, base::Address listener) {
   HttpConnection connection(worker, facts, *stream, listener);
   co_await connection.run();
-  // In order: close_notify and FIN, unless something went wrong that the client must notice.
-  stream->shutdown_write();
+  // The stream's destructor ends it in order (close_notify, FIN), unless it was told to abort.
 }
 
 }  // namespace proxy

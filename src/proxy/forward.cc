@@ -396,7 +396,7 @@ Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
     answer_ = {.status = 499, .close_silently = true};
     return Verdict::failed;
   }
-  const std::string phase = fmt::format("while {} upstream", name_of(failure.phase));
+  const std::string phase = fmt::format("while {}", name_of(failure.phase));
   if (failure.phase == upstream::Failure::Phase::balancing) {
     log(context_, Level::error, "no live upstreams while connecting to upstream", upstream_url());
     return Verdict::failed;
