@@ -28,6 +28,8 @@ constexpr std::chrono::seconds kLingerPause{5};
 constexpr std::chrono::seconds kLingerTime{30};
 constexpr std::size_t kLingerBytes = 1024 * 1024;
 
+constexpr std::uint64_t kNginxMaxHeaders = 1000;  // under `compat nginx`, unless max_headers is set
+
 async::Task<void> linger(io::Stream& stream) {
   stream.shutdown_write();
   io::EventLoop& loop = stream.loop();
@@ -63,7 +65,8 @@ class HttpConnection {
  private:
   async::Task<bool> wait_for_request();
   async::Task<bool> exchange_one();
-  async::Task<HeadProgress> read_head(http::RequestHead& head, const ClientOptions& options);
+  async::Task<HeadProgress> read_head(http::RequestHead& head, const ClientOptions& options,
+                                      std::uint64_t max_fields);
   async::Task<bool> serve_request(Context& context, http::h1::BodyReader& body,
                                   http::h1::ResponseSender& sender);
   async::Task<void> refuse(Context& context, const HeadProgress& progress);
@@ -108,11 +111,12 @@ async::Task<bool> HttpConnection::wait_for_request() {
 }
 
 async::Task<HeadProgress> HttpConnection::read_head(http::RequestHead& head,
-                                                    const ClientOptions& options) {
+                                                    const ClientOptions& options,
+                                                    std::uint64_t max_fields) {
   const http::h1::HeadLimits limits{
       .max_line = *options.large_buffer_size,
       .max_total = *options.large_buffer_count * *options.large_buffer_size,
-      .max_fields = *options.max_headers};
+      .max_fields = max_fields};
   http::h1::RequestHeadParser parser(limits);
   const base::Deadline deadline = worker_.loop.now() + *options.header_timeout;
   in_.compact();
@@ -144,8 +148,11 @@ async::Task<bool> HttpConnection::exchange_one() {
   exchange.started = worker_.loop.now();
   exchange.started_wall = worker_.loop.wall();
   const VirtualServer* first = group->servers[group->default_server];
-  const HeadProgress progress =
-      co_await read_head(exchange.request, first->level->get<ClientOptions>());
+  const auto& options = first->level->get<ClientOptions>();
+  const HeadProgress progress = co_await read_head(
+      exchange.request, options,
+      options.max_headers.value_or(site->listing().compat_nginx ? kNginxMaxHeaders
+                                                                : *options.max_headers));
   if (!progress.done() && !progress.refused()) co_return false;
   ++facts_.requests;
   exchange.request_length = progress.size;

@@ -38,6 +38,10 @@ struct Context {
   bool closed_silently = false;    // return 444
 
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
+  /// Under `compat nginx` on by default.
+  [[nodiscard]] bool shows_version() const {
+    return client_options().server_tokens.value_or(site.listing().compat_nginx);
+  }
   [[nodiscard]] base::TimePoint now() const noexcept { return worker.loop.now(); }
   void count(observe::Counter counter, std::uint64_t n = 1) { worker.counters.add(counter, n); }
   /// Times for variables, as of now.

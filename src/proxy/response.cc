@@ -21,16 +21,15 @@ bool add_own_fields(Context& context, const ForwardPlan* plan) {
   const bool own_server = plan == nullptr || plan->hidden.has(FieldName::server, "Server");
   const bool own_date = plan == nullptr || plan->hidden.has(FieldName::date, "Date") ||
                         !context.exchange.upstream_response.fields.has(FieldName::date);
-  if (own_server &&
-      !fields.add(FieldName::server,
-                  content::server_text(*context.client_options().server_tokens))) {
+  if (own_server && !fields.add(FieldName::server, content::server_text(context.shows_version()))) {
     return false;
   }
   if (!own_date) return true;
   thread_local std::int64_t shown_second = -1;
   thread_local http::HttpDate date;
-  const auto second =
-      std::chrono::floor<std::chrono::seconds>(context.worker.loop.wall()).time_since_epoch().count();
+  const auto second = std::chrono::floor<std::chrono::seconds>(context.worker.loop.wall())
+                          .time_since_epoch()
+                          .count();
   if (second != shown_second) {
     shown_second = second;
     date = http::http_date(context.worker.loop.wall());
@@ -59,7 +58,8 @@ std::string_view rewrite_url(Context& context, const ForwardPlan& plan, std::str
 }
 
 // "0; url=http://backend/x": the part behind url=.
-std::string_view rewrite_refresh(Context& context, const ForwardPlan& plan, std::string_view value) {
+std::string_view rewrite_refresh(Context& context, const ForwardPlan& plan,
+                                 std::string_view value) {
   for (std::size_t at = 0; at + 4 <= value.size(); ++at) {
     if (!base::equal_ignoring_case(value.substr(at, 4), "url=")) continue;
     const std::string_view url = value.substr(at + 4);
@@ -76,8 +76,8 @@ std::string_view rewrite_location(Context& context, const ForwardPlan& plan,
 }
 
 bool add_keep_alive_hint(Context& context) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
-      *context.client_options().keepalive_header);
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(*context.client_options().keepalive_header);
   if (seconds.count() == 0 || context.close_after) return true;
   std::array<char, 24> digits{};
   const auto end = std::to_chars(digits.begin(), digits.end(), seconds.count()).ptr;
@@ -148,22 +148,24 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   decide_keep_alive(context);
   response.fields.clear();
   response.reason = {};
-  const bool tokens = *context.client_options().server_tokens;
-  const std::string_view body = answer.has_text
-                                    ? answer.text
-                                    : content::error_page(answer.status, tokens);
-  const std::string_view type = answer.has_text ? std::string_view(*context.client_options().default_type)
-                                                : std::string_view("text/html");
+  const bool tokens = context.shows_version();
+  const std::string_view body =
+      answer.has_text ? answer.text : content::error_page(answer.status, tokens);
+  const std::string_view type = answer.has_text
+                                    ? std::string_view(*context.client_options().default_type)
+                                    : std::string_view("text/html");
   bool fits = add_own_fields(context, nullptr);
   if (!body.empty()) fits = fits && response.fields.add(FieldName::content_type, type);
   if (!answer.location.empty()) {
     fits = fits && response.fields.add(FieldName::location, answer.location);
   }
   fits = fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
-  if (!fits) log(context, observe::Level::error, "a response of our own has too many header fields");
+  if (!fits)
+    log(context, observe::Level::error, "a response of our own has too many header fields");
   response.body = body.empty() ? http::BodyFraming{}
                                : http::BodyFraming{http::BodyFraming::Kind::length, body.size()};
-  // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands for.
+  // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands
+  // for.
   http::ResponseHead& head = response;
   const std::uint16_t shown = head.status;
   head.status = static_cast<std::uint16_t>(http::wire_status(shown));
