@@ -90,6 +90,7 @@ void TlsStream::Connection::make_ssl(SSL_CTX* context) {
 }
 
 bool TlsStream::Connection::flush() noexcept {
+  ticket_waits = false;
   std::string& gather = gathered();
   const bool queueing = !unsent.empty();
   if (queueing) {

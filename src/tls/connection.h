@@ -98,6 +98,7 @@ struct TlsStream::Connection final : HandshakePause {
   std::optional<base::Error> broken;
   std::string failure;
   std::string sni;
+  bool ticket_waits = false;  // `unsent` is a ticket that leaves with the first bytes of data
   bool buffered = false;  // OpenSSL holds bytes that a read can make progress with
   bool read_ended = false;
   bool lower_ended = false;  // the stream below ended while OpenSSL wanted more

@@ -94,7 +94,7 @@ void Connection::on_lower_ready(io::Direction direction) noexcept {
     if (reader != nullptr) reader->on_ready();
     return;
   }
-  if (writer == nullptr && !unsent.empty()) flush();
+  if (writer == nullptr && !unsent.empty() && !ticket_waits) flush();
   if (writer != nullptr) writer->on_ready();
   if (reader != nullptr) reader->on_ready();  // it may have been held back
 }
@@ -166,7 +166,7 @@ base::Result<std::size_t> TlsStream::try_write(std::span<const iovec> pieces) no
   Connection& c = *connection_;
   if (c.broken) return base::fail(*c.broken);
   if (c.write_ended) return base::fail(ErrorCode::reset, "writing after the end");
-  if (!c.established || (!c.unsent.empty() && !c.flush()))
+  if (!c.established || (!c.unsent.empty() && !c.ticket_waits && !c.flush()))
     return base::fail(ErrorCode::would_block);
   if (c.broken) return base::fail(*c.broken);
   if (c.taken > 0) return std::exchange(c.taken, 0);

@@ -264,7 +264,9 @@ TEST_F(TlsStreamTest, PutsHeadAndBodyIntoOneRecordAndOneWrite) {
   serve("");
   const auto pair = connect();
   std::array<char, 100> room{};
-  ASSERT_FALSE(pair->client->try_read(room));
+  const auto first = io::piece_of("ticket");  // which travels with the first bytes of data
+  ASSERT_EQ(pair->server->try_write({&first, 1}), 6U);
+  ASSERT_EQ(pair->client->try_read(room), 6U);
   std::array pieces{io::piece_of("head "), io::piece_of(""), io::piece_of("body")};
   EXPECT_EQ(pair->server->try_write(pieces), 9U);
   auto lower = pair->client->take_plaintext();
