@@ -20,7 +20,7 @@ FLOORS = [
     ["http", "tls"],
     ["exchange", "vault", "quic"],
     ["script"],
-    ["upstream", "cache", "waf", "guard", "access", "content", "filter", "accesslog", "certs"],
+    ["upstream", "cache", "waf", "guard", "admission", "access", "content", "filter", "accesslog", "certs"],
     ["route"],
     ["proxy", "stream"],
     ["snapshot"],
