@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "http/h1/client_exchange.h"
+#include "http/list.h"
 #include "proxy/held_body.h"
 #include "proxy/outgoing.h"
 #include "proxy/relay.h"
@@ -138,6 +139,7 @@ async::Task<std::optional<Answer>> Forwarder::run() {
     co_return Answer{.status = 502};
   }
   if (!plan_.dynamic) co_return co_await attempts_at(context_.site.cluster(*plan_.cluster));
+  if (destination_.group != nullptr) co_return co_await attempts_at(*destination_.group);
   auto cluster = context_.site.dynamic_clusters().find_or_make(
       destination_.authority, destination_.https ? 443 : 80, plan_.keep_alive);
   if (!cluster) {
@@ -208,6 +210,7 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
 
 exchange::Attempt& Forwarder::begin_attempt(std::string_view endpoint) {
   exchange::Attempt& record = exchange_.attempts[exchange_.attempt_count++];
+  record = {};
   record.endpoint = exchange_.arena.copy(endpoint);
   return record;
 }
@@ -229,7 +232,8 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   context_.count(Counter::upstream_bytes_out, backend.bytes_sent());
   // A pump that was stopped leaves its message unfinished: such a connection is not clean.
   const bool reusable =
-      verdict == Verdict::done && backend.clean() && exchange_.upstream_response.keep_alive;
+      verdict == Verdict::done && backend.clean() && exchange_.upstream_response.keep_alive &&
+      !http::list_has(request_.fields.value(http::FieldName::connection), "close");
   // The logs show the head when this attempt is long over.
   context_.upstream_head = backend.take_head_buffer();
   // Not before the join: until then the pump may wait on the stream.
@@ -400,6 +404,13 @@ Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
   if (failure.phase == upstream::Failure::Phase::balancing) {
     log(context_, Level::error, "no live upstreams while connecting to upstream", upstream_url());
     return Verdict::failed;
+  }
+  if (failure.phase == upstream::Failure::Phase::resolving) {
+    log(context_, Level::error,
+        fmt::format("{} could not be resolved ({})", destination_.authority,
+                    describe(failure.error)),
+        upstream_url());
+    return Verdict::failed;  // no server has been tried, and there is no other
   }
   log_failure(Level::error, failure.error, phase, failure.sentence);
   return Verdict::retry;

@@ -33,14 +33,6 @@ bool has_odd_character(std::string_view name) {
       name, [](char c) { return base::is_alpha(c) || base::is_digit(c) || c == '-'; });
 }
 
-// Connection may name extension fields only: it must not remove what others rely on.
-bool named_by_connection(const http::Fields& fields, const Field& field) {
-  if (field.id != FieldName::other) return false;
-  return std::ranges::any_of(fields, [&](const Field& other) {
-    return other.id == FieldName::connection && http::list_has(other.value, field.name);
-  });
-}
-
 bool is_forwarded(const Context& context, const ForwardPlan& plan, const Field& field,
                   bool check_connection) {
   const bool trusted = context.exchange.trusted_peer;
@@ -101,16 +93,39 @@ std::string_view build_target(Context& context, const ForwardPlan& plan, const P
   return has_args ? exchange.arena.join(path, "?", exchange.args) : path;
 }
 
+// $proxy_host and $proxy_port: nginx calls every Unix socket "localhost", without a port.
+void name_destination(exchange::Exchange& exchange, std::string_view authority,
+                      std::uint16_t port) {
+  const bool is_unix = authority.starts_with("unix:");
+  exchange.proxy_host = is_unix ? std::string_view("localhost") : authority;
+  exchange.proxy_port = is_unix ? std::uint16_t{0} : port;
+}
+
+std::uint16_t port_of(std::string_view authority, std::uint16_t standard) {
+  const auto colon = authority.rfind(':');
+  if (colon == std::string_view::npos || authority.ends_with(']')) return standard;
+  return base::parse_number<std::uint16_t>(authority.substr(colon + 1)).value_or(standard);
+}
+
 }  // namespace
+
+bool named_by_connection(const http::Fields& fields, const Field& field) {
+  if (field.id != FieldName::other) return false;
+  return std::ranges::any_of(fields, [&](const Field& other) {
+    return other.id == FieldName::connection && http::list_has(other.value, field.name);
+  });
+}
 
 std::expected<Destination, std::string> choose_destination(Context& context,
                                                            const ForwardPlan& plan) {
   exchange::Exchange& exchange = context.exchange;
   if (!plan.dynamic) {
-    exchange.proxy_host = plan.target.authority;
-    exchange.proxy_port = plan.port;
-    return Destination{plan.target.https, plan.target.authority,
-                       build_target(context, plan, plan.target)};
+    name_destination(exchange, plan.target.authority, plan.port);
+    return Destination{.https = plan.target.https,
+                       .authority = plan.target.authority,
+                       .target = build_target(context, plan, plan.target),
+                       .group = nullptr,
+                       .keeps_connections = plan.cluster->keep_alive.max_idle > 0};
   }
   const std::string_view url = plan.dynamic->evaluate(exchange);
   auto parsed = parse_pass_target(url);
@@ -119,8 +134,12 @@ std::expected<Destination, std::string> choose_destination(Context& context,
   destination.https = parsed->https;
   destination.authority = exchange.arena.copy(parsed->authority);
   destination.target = exchange.arena.copy(build_target(context, plan, *parsed));
-  exchange.proxy_host = destination.authority;
-  exchange.proxy_port = parsed->https ? 443 : 80;
+  destination.group = context.site.group(destination.authority);
+  const upstream::KeepAlive& keep_alive =
+      destination.group != nullptr ? destination.group->spec().keep_alive : plan.keep_alive;
+  destination.keeps_connections = keep_alive.max_idle > 0;
+  name_destination(exchange, destination.authority,
+                   port_of(destination.authority, parsed->https ? 443 : 80));
   return destination;
 }
 
@@ -150,6 +169,11 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
     if (is_forwarded(context, plan, field, check_connection))
       fits = fits && request.fields.add(field);
   }
+  // RFC 9110 §8.6: a body that is there but empty is told from none.
+  if (!request.body.has_body() &&
+      (received.body.has_body() || received.fields.has(FieldName::content_length))) {
+    fits = fits && request.fields.add(FieldName::content_length, "0");
+  }
   upgrade = received.upgrade && http::list_has(connection, "upgrade") &&
             is_upgrade_to_pass(protocols) && received.version == http::Version::http_1_1 &&
             // A tunnel beside a body that is still on its way: two writers, one stream.
@@ -157,7 +181,7 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
   if (upgrade) {
     fits = fits && request.fields.add(FieldName::connection, "upgrade") &&
            request.fields.add(FieldName::upgrade, protocols);
-  } else if (plan.keep_alive.max_idle == 0 || http::list_has(connection, "close")) {
+  } else if (!destination.keeps_connections || http::list_has(connection, "close")) {
     fits = fits && request.fields.add(FieldName::connection, "close");
   } else if (request.version == http::Version::http_1_0) {
     fits = fits && request.fields.add(FieldName::connection, "keep-alive");

@@ -17,7 +17,13 @@ struct Destination {
   bool https = false;
   std::string_view authority;
   std::string_view target;  // request-target for the backend: path and query, as sent
+  upstream::Cluster* group = nullptr;  // that variables named
+  bool keeps_connections = true;  // kept alive for other requests
 };
+
+/// Whether a Connection field of `fields` makes `field` hop-by-hop (RFC 9110 §7.6.1). Extension
+/// fields only: it must not remove what others rely on.
+[[nodiscard]] bool named_by_connection(const http::Fields& fields, const http::Field& field);
 
 /// The error is a sentence for the log: variables gave a target that is none.
 [[nodiscard]] std::expected<Destination, std::string> choose_destination(Context& context,

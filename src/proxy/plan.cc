@@ -79,6 +79,7 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   const Position at = pass.target.at;
   if (script::has_variables(pass.target.text)) {
     plan.dynamic = compile(pass.target);
+    for (const auto& [name, group] : groups_) use(group);  // any of them may be named
     return;
   }
   auto target = parse_pass_target(pass.target.text);
@@ -125,9 +126,11 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
     }
     plan.cluster = shared;
   }
-  if (std::ranges::find(clusters_, plan.cluster) == clusters_.end()) {
-    clusters_.push_back(plan.cluster);
-  }
+  use(plan.cluster);
+}
+
+void PlanMaker::use(const std::shared_ptr<const upstream::ClusterSpec>& cluster) {
+  if (std::ranges::find(clusters_, cluster) == clusters_.end()) clusters_.push_back(cluster);
 }
 
 void PlanMaker::plan_headers(const ForwardOptions& options, ForwardPlan& plan) {

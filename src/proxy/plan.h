@@ -104,6 +104,7 @@ class PlanMaker {
     return script::Value::compile(word, variables_, diagnostics_);
   }
   std::shared_ptr<const tls::ClientPolicy> share(tls::ClientPolicy policy);
+  void use(const std::shared_ptr<const upstream::ClusterSpec>& cluster);
 
   script::Variables& variables_;
   const upstream::Groups& groups_;

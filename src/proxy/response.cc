@@ -8,6 +8,7 @@
 #include "filter/add_header.h"
 #include "http/date.h"
 #include "http/status.h"
+#include "proxy/outgoing.h"
 
 namespace proxy {
 namespace {
@@ -44,11 +45,8 @@ std::string_view rewrite_url(Context& context, const ForwardPlan& plan, std::str
     if (rule.pattern) {
       const bool matched =
           rule.pattern->match(url, exchange.captures, exchange.named_captures).value_or(false);
-      if (!matched) continue;
-      const std::string_view whole = exchange.captures[0];
-      const auto at = static_cast<std::size_t>(whole.data() - url.data());
-      return exchange.arena.join(url.substr(0, at), rule.to.evaluate(exchange),
-                                 url.substr(at + whole.size()));
+      if (matched) return rule.to.evaluate(exchange);
+      continue;
     }
     const std::string_view from = rule.from.evaluate(exchange);
     if (from.empty() || !base::starts_with_ignoring_case(url, from)) continue;
@@ -107,6 +105,7 @@ bool make_response(Context& context, const ForwardPlan& plan) {
   response.reason = from.reason;
   response.body = from.body;
   bool fits = add_own_fields(context, &plan);
+  const bool check_connection = from.fields.has(FieldName::connection);
   const bool tells_length = exchange.request.method == http::Method::head || from.status == 304;
   for (const Field& field : from.fields) {
     switch (field.id) {
@@ -130,6 +129,7 @@ bool make_response(Context& context, const ForwardPlan& plan) {
       default: break;
     }
     if (http::is_hop_by_hop(field.id) || plan.hidden.has(field.id, field.name)) continue;
+    if (check_connection && named_by_connection(from.fields, field)) continue;
     fits = fits && response.fields.add(field);
   }
   return fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "proxy/worker.h"
 
 namespace proxy {
@@ -26,7 +27,11 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
                                             worker.counters};
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   for (const auto& spec : listing.clusters) {
-    clusters_.emplace(spec.get(), std::make_unique<upstream::Cluster>(spec, surroundings));
+    const auto made =
+        clusters_.emplace(spec.get(), std::make_unique<upstream::Cluster>(spec, surroundings));
+    if (spec->is_group) {
+      groups_by_name_.emplace(base::lower(spec->name), made.first->second.get());
+    }
   }
 }
 
@@ -56,6 +61,11 @@ upstream::Cluster& Site::cluster(const upstream::ClusterSpec& spec) {
   const auto found = clusters_.find(&spec);
   CHECK(found != clusters_.end());
   return *found->second;
+}
+
+upstream::Cluster* Site::group(std::string_view name) {
+  const auto found = groups_by_name_.find(base::lower(name));
+  return found == groups_by_name_.end() ? nullptr : found->second;
 }
 
 tls::ClientContext* Site::client_context(const tls::ClientPolicy& policy) noexcept {

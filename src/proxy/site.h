@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -77,6 +78,8 @@ class Site {
 
   /// The cluster of a plan whose target is constant.
   [[nodiscard]] upstream::Cluster& cluster(const upstream::ClusterSpec& spec);
+  /// The group of that name that variables may mean; null if none has it.
+  [[nodiscard]] upstream::Cluster* group(std::string_view name);
   [[nodiscard]] upstream::ClusterCache& dynamic_clusters() noexcept { return dynamic_; }
   [[nodiscard]] tls::ClientContext* client_context(const tls::ClientPolicy& policy) noexcept;
 
@@ -109,6 +112,7 @@ class Site {
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
   std::vector<std::unique_ptr<tls::ClientContext>> client_contexts_;  // as client_policies
   std::unordered_map<const upstream::ClusterSpec*, std::unique_ptr<upstream::Cluster>> clusters_;
+  std::map<std::string, upstream::Cluster*, std::less<>> groups_by_name_;  // in lower case
   upstream::ClusterCache dynamic_;
 };
 

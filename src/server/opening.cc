@@ -19,6 +19,15 @@ const ListenerSockets* find(std::span<const ListenerSockets> listeners,
   return found == listeners.end() ? nullptr : &*found;
 }
 
+/// Whether one of `ours` makes a bind() to `address` fail that does not share: the same port, and
+/// one of both is the wildcard address.
+bool overlaps(std::span<const ListenerSockets> ours, const base::Address& address) {
+  return std::ranges::any_of(ours, [&](const ListenerSockets& other) {
+    return other.address.is_ip() && other.address.port() == address.port() &&
+           (other.address.is_wildcard() || address.is_wildcard());
+  });
+}
+
 base::Result<void> probe(const snapshot::ListenerSpec& spec) {
   const base::Address& address = spec.address;
   const base::Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -50,6 +59,21 @@ ListenerSockets share(const ListenerSockets& open, const snapshot::ListenerSpec&
     shared.sockets.push_back(socket.duplicate());
   }
   return shared;
+}
+
+/// A bind without SO_REUSEPORT to every new address, before any of them is ours: with that option,
+/// another program of the same user would silently take a share of the clients.
+void probe_listeners(const Opening& opening, std::span<const ListenerSockets> current,
+                     config::Diagnostics& diagnostics) {
+  for (const snapshot::ListenerSpec& spec : opening.snapshot->listeners) {
+    if (spec.address.is_unix() || find(current, spec.address) != nullptr ||
+        overlaps(current, spec.address)) {
+      continue;
+    }
+    if (const auto probed = probe(spec); !probed) {
+      diagnostics.error({}, describe_listen_failure(spec.address, probed.error()));
+    }
+  }
 }
 
 void open_listeners(Opening& opening, std::span<const ListenerSockets> current,
@@ -152,7 +176,8 @@ std::optional<Opening> open_configuration(const StartOptions& options,
   if (!opening) return std::nullopt;
   if (workers != 0) opening->message.workers = workers;
   choose_identity(*opening, diagnostics);
-  open_listeners(*opening, current, diagnostics);
+  probe_listeners(*opening, current, diagnostics);
+  if (!diagnostics.has_errors()) open_listeners(*opening, current, diagnostics);
   if (diagnostics.has_errors()) {
     unlink_sockets(opening->message.listeners, current);
     return std::nullopt;
@@ -164,7 +189,6 @@ std::optional<Opening> open_configuration(const StartOptions& options,
 base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec, unsigned workers) {
   ListenerSockets listener{.address = spec.address, .tls = spec.tls};
   const bool is_unix = spec.address.is_unix();
-  if (!is_unix) TRY_VOID(probe(spec));
   io::ListenOptions options = spec.options;
   options.reuse_port = !is_unix;
   for (unsigned index = 0; index < (is_unix ? 1 : workers); ++index) {

@@ -43,9 +43,7 @@ struct Opening {
                                                         unsigned workers,
                                                         config::Diagnostics& diagnostics);
 
-/// One socket per worker with SO_REUSEPORT, or one for a Unix address. A bind without that option
-/// comes first: with it, another program of the same user would silently take a share of the
-/// clients.
+/// One socket per worker with SO_REUSEPORT, or one for a Unix address.
 [[nodiscard]] base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec,
                                                          unsigned workers);
 

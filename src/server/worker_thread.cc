@@ -145,6 +145,7 @@ void WorkerThread::terminate(Done done) {
 }
 
 void WorkerThread::Life::take_site() {
+  if (ending) return;  // told to end since prepare()
   CHECK(next_site != nullptr && next_snapshot != nullptr);
   if (worker.site != nullptr) worker.site->retire();
   worker.site = std::move(next_site);
