@@ -19,7 +19,8 @@ void log(const Context& context, observe::Level level, std::string_view message,
               .server = exchange.server_name,
               .request = request,
               .upstream = upstream,
-              .host = exchange.request.fields.value(http::FieldName::host)});
+              .host = exchange.request.fields.value(http::FieldName::host),
+              .referrer = exchange.request.fields.value(http::FieldName::referer)});
 }
 
 }  // namespace proxy
