@@ -30,7 +30,7 @@ Text arg(Exchange& ex, const Suffix& name) {
 }
 
 Text args(Exchange& ex) {
-  if (ex.args.empty() && !ex.request.has_query) return std::nullopt;
+  if (ex.args.empty()) return std::nullopt;  // nginx: nothing behind the '?' is no query
   return ex.args;
 }
 Text is_args(Exchange& ex) { return ex.args.empty() ? "" : "?"; }

@@ -154,7 +154,7 @@ TEST_F(HttpVariables, OfTheQuery) {
   EXPECT_EQ(get("arg_d"), "(none)");
   ex().args = {};
   EXPECT_EQ(get("is_args"), "");
-  EXPECT_EQ(get("args"), "");
+  EXPECT_EQ(get("args"), "(none)");
   ex().request.has_query = false;
   EXPECT_EQ(get("args"), "(none)");
 }
