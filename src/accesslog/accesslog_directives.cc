@@ -60,7 +60,8 @@ bool read_parameter(const Binding& binding, std::size_t i, LogSpec& spec) {
                                     : "remove it; lines are gathered for some milliseconds anyway");
     return false;
   }
-  binding.error_at(i, fmt::format("invalid parameter \"{}\"", word.text));
+  binding.error_at(i, fmt::format("invalid parameter \"{}\"", word.text),
+                   "behind the format, only if=CONDITION may stand");
   return false;
 }
 

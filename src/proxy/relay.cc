@@ -54,6 +54,11 @@ class ResponseRelay {
       CO_TRY_VOID(co_await pass_on(*read));
     }
     CO_TRY_VOID(from_client(co_await context_.responder.finish(body_.trailers(), deadline())));
+    exchange::Exchange& exchange = context_.exchange;
+    if (exchange.request.version == http::Version::http_1_0) co_return base::Result<void>{};
+    for (const http::Field& trailer : body_.trailers()) {
+      if (!exchange.response_trailers.add(trailer)) break;
+    }
     co_return base::Result<void>{};
   }
 

@@ -23,7 +23,8 @@ constexpr int kMaxUriChanges = 10;
 // than this would hold the worker.
 constexpr std::size_t kMaxDropped = 256 * 1024;
 
-// The client's address and whether its forwarding headers are believed.
+// The client's address and whether its forwarding headers are believed: by the server's settings,
+// and once more by the location's (nginx's post-read and preaccess phases).
 void identify_client(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   const auto& trusted = *context.client_options().trusted_proxies;
@@ -157,6 +158,7 @@ async::Task<void> serve(Context& context) {
       answer = Answer{.status = 500};
     }
   }
+  if (!answer && context.location != nullptr) identify_client(context);
   if (!answer) answer = guard_request(context);
   if (!answer) answer = authorise(context);
   if (!answer) answer = inspect(context);

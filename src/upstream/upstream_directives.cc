@@ -103,8 +103,14 @@ bool read_parameters(const Binding& binding, EndpointSpec& endpoint) {
     if (set_parameter(key, value, endpoint)) continue;
     valid = false;
     if (refuse_later_parameter(binding, i, key, value.has_value())) continue;
-    binding.error_at(i, "invalid parameter \"" + binding.argument(i) + "\"",
-                     "weight=, max_fails=, fail_timeout=, max_conns=, backup and down are known");
+    constexpr std::string_view kKnown[] = {"weight",    "max_fails", "fail_timeout",
+                                           "max_conns", "backup",    "down"};
+    const auto meant = base::nearest(key, kKnown);
+    binding.error_at(
+        i, "invalid parameter \"" + binding.argument(i) + "\"",
+        meant && *meant != key
+            ? "did you mean \"" + std::string(*meant) + "\"?"
+            : "weight=, max_fails=, fail_timeout=, max_conns=, backup and down are known");
   }
   return valid;
 }
