@@ -157,14 +157,15 @@ TEST_F(RealIp, ReadsSeveralForwardedForsAsOneListWhenRecursive) {
 TEST_F(RealIp, TakesTheAddressOfTheProxyProtocol) {
   load("set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;");
   EXPECT_EQ(remote("10.0.0.1", {}), "10.0.0.1:1000");
-  connection_.proxy_protocol.emplace().source = *base::Address::from_ip("192.0.2.9", 99);
+  connection_.proxy_protocol = std::make_unique<exchange::Connection::ProxyProtocol>();
+  connection_.proxy_protocol->source = *base::Address::from_ip("192.0.2.9", 99);
   EXPECT_EQ(remote("10.0.0.1", {}), "192.0.2.9:99");
   EXPECT_EQ(remote("11.0.0.1", {}), "11.0.0.1:1000");
 }
 
 TEST_F(RealIp, LeavesTheAddressWhereTheProxyProtocolHasNone) {
   load("set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;");
-  connection_.proxy_protocol.emplace();
+  connection_.proxy_protocol = std::make_unique<exchange::Connection::ProxyProtocol>();
   EXPECT_EQ(remote("10.0.0.1", {}), "10.0.0.1:1000");
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kStep = 64;        // sizes are rounded up to a multiple of this
 constexpr std::size_t kClasses = 64;     // larger frames (> 4 KB) are rare and go to the heap
-constexpr std::size_t kKeptPerClass = 256;
+constexpr std::size_t kKeptPerClass = 64;
 
 struct FreeLists {
   std::array<std::vector<void*>, kClasses> lists;

@@ -15,7 +15,8 @@ namespace {
 
 // The sockaddr family of structures is read and written by memcpy: no aliasing, no alignment.
 template <class T>
-T read_as(const sockaddr_storage& storage) noexcept {
+T read_as(const sockaddr_in6& storage) noexcept {
+  static_assert(sizeof(T) <= sizeof storage);
   T out;
   std::memcpy(&out, &storage, sizeof out);
   return out;
@@ -69,15 +70,25 @@ std::optional<Address> Address::from_path(std::string_view path) {
   const bool abstract = path.front() == '@';
   if (abstract) un.sun_path[0] = '\0';
   Address out;
-  std::memcpy(&out.storage_, &un, sizeof un);
+  out.storage_.sin6_family = AF_UNIX;
+  out.path_ = std::make_shared<const sockaddr_un>(un);
   out.size_ = static_cast<socklen_t>(kPathOffset + path.size() + (abstract ? 0 : 1));
   return out;
 }
 
 Address Address::from_native(const sockaddr* native, socklen_t size) noexcept {
   Address out;
-  if (size < sizeof(sa_family_t) || size > sizeof out.storage_) return out;
-  std::memcpy(&out.storage_, native, size);
+  if (size < sizeof(sa_family_t)) return out;
+  if (native->sa_family == AF_UNIX && size > kPathOffset) {
+    if (size > sizeof(sockaddr_un)) return out;
+    sockaddr_un un{};
+    std::memcpy(&un, native, size);
+    out.path_ = std::make_shared<const sockaddr_un>(un);
+    out.storage_.sin6_family = AF_UNIX;
+  } else {
+    if (size > sizeof out.storage_) return out;
+    std::memcpy(&out.storage_, native, size);
+  }
   out.size_ = size;
   return out;
 }
@@ -135,7 +146,7 @@ std::string Address::text() const {
   if (!is_unix()) return {};
   std::string path = "unix:";
   if (size_ > kPathOffset) {
-    std::string_view stored(reinterpret_cast<const char*>(&storage_), size_);
+    std::string_view stored(reinterpret_cast<const char*>(native()), size_);
     stored.remove_prefix(kPathOffset);
     if (stored.front() == '\0') {
       path += '@';
@@ -151,12 +162,12 @@ std::string Address::text() const {
 bool Address::operator==(const Address& other) const noexcept {
   if (family() != other.family()) return false;
   if (is_ip()) return ip_bytes() == other.ip_bytes() && port() == other.port();
-  return size_ == other.size_ && std::memcmp(&storage_, &other.storage_, size_) == 0;
+  return size_ == other.size_ && std::memcmp(native(), other.native(), size_) == 0;
 }
 
 std::size_t Address::hash() const noexcept {
   if (is_ip()) return std::hash<std::string_view>{}(ip_bytes()) ^ (std::size_t{port()} << 7U);
-  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(&storage_), size_});
+  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(native()), size_});
 }
 
 std::optional<Network> Network::parse(std::string_view text) {

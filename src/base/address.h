@@ -1,11 +1,14 @@
 // Address: where a socket is bound or connected (IPv4, IPv6 or Unix), as a value. Network: a CIDR block.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,11 +29,12 @@ class Address {
   [[nodiscard]] static Address from_native(const sockaddr* native, socklen_t size) noexcept;
 
   [[nodiscard]] const sockaddr* native() const noexcept {
-    return reinterpret_cast<const sockaddr*>(&storage_);
+    return path_ ? reinterpret_cast<const sockaddr*>(path_.get())
+                 : reinterpret_cast<const sockaddr*>(&storage_);
   }
   [[nodiscard]] socklen_t native_size() const noexcept { return size_; }
 
-  [[nodiscard]] int family() const noexcept { return storage_.ss_family; }
+  [[nodiscard]] int family() const noexcept { return storage_.sin6_family; }
   [[nodiscard]] bool is_unix() const noexcept { return family() == AF_UNIX; }
   [[nodiscard]] bool is_ip() const noexcept { return family() == AF_INET || family() == AF_INET6; }
   /// 0.0.0.0 or ::
@@ -51,8 +55,11 @@ class Address {
   [[nodiscard]] std::size_t hash() const noexcept;
 
  private:
-  sockaddr_storage storage_{};
+  // An IP address in place. A Unix socket's path, four times as long and rare, lies elsewhere; an
+  // unnamed one has none.
+  sockaddr_in6 storage_{};
   socklen_t size_ = 0;
+  std::shared_ptr<const sockaddr_un> path_;
 };
 
 class Network {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,7 +40,7 @@ struct Connection {
     base::Address destination;
     std::string tlvs;  // as received, behind the addresses: $proxy_protocol_tlv_*
   };
-  std::optional<ProxyProtocol> proxy_protocol;
+  std::unique_ptr<ProxyProtocol> proxy_protocol;  // null: the connection began without one
 };
 
 /// One try at one endpoint: an element of $upstream_addr and its siblings. An element without an

@@ -11,10 +11,10 @@ namespace {
 
 struct SizeClass {
   std::size_t size;
-  std::size_t kept;  // blocks kept per thread: half a megabyte of each class at most
+  std::size_t kept;  // blocks kept per thread: at most half a megabyte of a class
 };
 constexpr std::array<SizeClass, 4> kClasses{{
-    {4 * 1024, 128}, {16 * 1024, 32}, {32 * 1024, 16}, {64 * 1024, 8}}};
+    {4 * 1024, 32}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
 
 struct FreeLists {
   std::array<std::vector<char*>, kClasses.size()> lists;

@@ -302,31 +302,46 @@ void log_handshake_failure(const Worker& worker, const exchange::Connection& fac
   co_return stream;
 }
 
-}  // namespace
+// What an open connection keeps, apart from the coroutine that runs it.
+struct OpenConnection {
+  std::unique_ptr<exchange::Connection> facts;
+  std::unique_ptr<io::Stream> stream;  // null: there is nothing to serve
+};
 
-async::Task<void> serve_connection(Worker& worker, io::Accepted accepted, base::Address local) {
+[[nodiscard, gnu::noinline]] async::Task<OpenConnection> open_connection(Worker& worker,
+                                                                         io::Accepted accepted,
+                                                                         base::Address local) {
+  OpenConnection open;
   const ListenGroup* group = worker.site->find(local);
-  if (group == nullptr) co_return;
+  if (group == nullptr) co_return open;
   auto socket = io::SocketStream::adopt(worker.loop, std::move(accepted.socket));
-  if (!socket) co_return;
-  exchange::Connection facts;
+  if (!socket) co_return open;
+  open.facts = std::make_unique<exchange::Connection>();
+  exchange::Connection& facts = *open.facts;
   facts.number = worker.connection_numbers.fetch_add(1, std::memory_order_relaxed) + 1;
   facts.peer = accepted.peer;
   facts.local = local.is_wildcard() ? (*socket)->local_address() : local;
   facts.accepted_at = worker.loop.now();
   const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
   if (*options.tcp_nodelay && !local.is_unix()) (*socket)->set_no_delay(true);
-  std::unique_ptr<io::Stream> stream = *std::move(socket);
+  open.stream = *std::move(socket);
   if (group->tls) {
-    stream = co_await secure(worker, facts, std::move(stream), *group, worker.site);
-    if (stream == nullptr) co_return;
+    open.stream = co_await secure(worker, facts, std::move(open.stream), *group, worker.site);
   }
-  co_await serve_http(worker, std::move(facts), std::move(stream), std::move(local));
+  co_return open;
 }
 
-async::Task<void> serve_http(Worker& worker, exchange::Connection facts,
+}  // namespace
+
+async::Task<void> serve_connection(Worker& worker, io::Accepted accepted, base::Address local) {
+  OpenConnection open = co_await open_connection(worker, std::move(accepted), local);
+  if (open.stream == nullptr) co_return;
+  co_await serve_http(worker, std::move(open.facts), std::move(open.stream), std::move(local));
+}
+
+async::Task<void> serve_http(Worker& worker, std::unique_ptr<exchange::Connection> facts,
                              std::unique_ptr<io::Stream> stream, base::Address listener) {
-  HttpConnection connection(worker, facts, *stream, listener);
+  HttpConnection connection(worker, *facts, *stream, listener);
   co_await connection.run();
   // The stream's destructor ends it in order (close_notify, FIN), unless it was told to abort.
 }

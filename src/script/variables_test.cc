@@ -338,7 +338,8 @@ TEST_F(HttpVariables, BelieveXForwardedForOfTrustedPeersOnly) {
 TEST_F(HttpVariables, OfTheProxyProtocol) {
   EXPECT_EQ(get("proxy_protocol_addr"), "(none)");
   EXPECT_EQ(get("proxy_protocol_tlv_alpn"), "(none)");
-  auto& header = client.proxy_protocol.emplace();
+  client.proxy_protocol = std::make_unique<exchange::Connection::ProxyProtocol>();
+  auto& header = *client.proxy_protocol;
   header.source = *base::Address::from_ip("203.0.113.9", 1234);
   header.destination = *base::Address::from_ip("203.0.113.1", 443);
   using namespace std::string_literals;

@@ -46,8 +46,8 @@ namespace {
 
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
   const TlsStream::Connection& connection = *connection_of(ssl);
-  if (connection.session_key.empty() || SSL_SESSION_is_resumable(session) == 0) return 0;
-  connection.client_state->remember(connection.session_key, SessionPtr(session));
+  if (connection.client->session_key.empty() || SSL_SESSION_is_resumable(session) == 0) return 0;
+  connection.client_state->remember(connection.client->session_key, SessionPtr(session));
   return 1;  // the reference is ours now
 }
 
@@ -73,12 +73,13 @@ int on_verified(int fine, X509_STORE_CTX* store) {
       X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   TlsStream::Connection& connection = *connection_of(ssl);
   if (connection.verify_failure) return 0;
-  VerifyFailure& failure = connection.verify_failure.emplace();
+  connection.verify_failure = std::make_unique<VerifyFailure>();
+  VerifyFailure& failure = *connection.verify_failure;
   failure.code = X509_STORE_CTX_get_error(store);
   failure.depth = X509_STORE_CTX_get_error_depth(store);
   failure.check = check_of(failure.code);
   failure.reason = X509_verify_cert_error_string(failure.code);
-  failure.wanted = connection.target.verify_name;
+  failure.wanted = connection.client->target.verify_name;
   if (const X509* culprit = X509_STORE_CTX_get_current_cert(store)) {
     failure.subject = subject_of(culprit);
   }
@@ -123,7 +124,7 @@ bool is_ip(const std::string& name) { return base::Address::from_ip(name, 0).has
 
 bool prepare_client(TlsStream::Connection& connection) {
   SSL* ssl = connection.ssl.get();
-  const ClientTarget& target = connection.target;
+  const ClientTarget& target = connection.client->target;
   const ClientContext::State& state = *connection.client_state;
   if (!target.sni.empty() && !is_ip(target.sni)) {  // RFC 6066 §3: no addresses
     if (SSL_set_tlsext_host_name(ssl, target.sni.c_str()) != 1) return false;
@@ -140,9 +141,9 @@ bool prepare_client(TlsStream::Connection& connection) {
     if (set != 1) return false;
   }
   if (state.policy.session_reuse && !target.session_key.empty()) {
-    connection.session_key =
+    connection.client->session_key =
         fmt::format("{}\n{}\n{}", target.session_key, target.sni, target.verify_name);
-    if (SSL_SESSION* session = state.session_for(connection.session_key)) {
+    if (SSL_SESSION* session = state.session_for(connection.client->session_key)) {
       SSL_set_session(ssl, session);
     }
   }
@@ -152,10 +153,10 @@ bool prepare_client(TlsStream::Connection& connection) {
 // OpenSSL tells of new sessions, but not when a resumed one of TLS 1.2 was given a new ticket.
 void keep_renewed_session(TlsStream::Connection& connection) {
   SSL* ssl = connection.ssl.get();
-  if (connection.session_key.empty() || SSL_session_reused(ssl) == 0) return;
+  if (connection.client->session_key.empty() || SSL_session_reused(ssl) == 0) return;
   SessionPtr session(SSL_get1_session(ssl));
   if (SSL_SESSION_is_resumable(session.get()) == 0) return;
-  connection.client_state->remember(connection.session_key, std::move(session));
+  connection.client_state->remember(connection.client->session_key, std::move(session));
 }
 
 std::string VerifyFailure::sentence() const {
@@ -216,7 +217,8 @@ std::unique_ptr<TlsStream> TlsStream::client(std::unique_ptr<io::Stream> lower,
   auto connection =
       std::make_unique<Connection>(Connection::Role::client, std::move(lower), state.library);
   connection->client_state = context.state();
-  connection->target = std::move(target);
+  connection->client = std::make_unique<TlsStream::Connection::Client>();
+  connection->client->target = std::move(target);
   connection->make_ssl(state.context.get());
   SSL_set_connect_state(connection->ssl.get());
   if (!prepare_client(*connection)) {

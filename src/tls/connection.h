@@ -75,9 +75,12 @@ struct TlsStream::Connection final : HandshakePause {
 
   // Client
   std::shared_ptr<ClientContext::State> client_state;
-  ClientTarget target;
-  std::string session_key;
-  std::optional<VerifyFailure> verify_failure;
+  struct Client {
+    ClientTarget target;
+    std::string session_key;
+  };
+  std::unique_ptr<Client> client;  // null on the server's side, where memory counts most
+  std::unique_ptr<VerifyFailure> verify_failure;
 
   // Handshake
   bool established = false;  // OpenSSL says that it is over

@@ -271,7 +271,7 @@ bool TlsStream::resumed() const noexcept { return SSL_session_reused(connection_
 bool TlsStream::truncated() const noexcept { return connection_->truncated; }
 std::string_view TlsStream::failure() const noexcept { return connection_->failure; }
 const VerifyFailure* TlsStream::verify_failure() const noexcept {
-  return connection_->verify_failure ? &*connection_->verify_failure : nullptr;
+  return connection_->verify_failure.get();
 }
 
 }  // namespace tls

@@ -118,11 +118,11 @@ ProxyWorld::~ProxyWorld() {
 
 Peer ProxyWorld::connect(io::testing::PipeOptions pipe, std::string_view from) {
   auto [ours, client] = io::testing::make_pipe(loop, pipe);
-  exchange::Connection facts;
-  facts.number = ++connection_numbers;
-  facts.peer = *base::Address::from_ip(from, 40000);
-  facts.local = listener;
-  facts.accepted_at = loop.now();
+  auto facts = std::make_unique<exchange::Connection>();
+  facts->number = ++connection_numbers;
+  facts->peer = *base::Address::from_ip(from, 40000);
+  facts->local = listener;
+  facts->accepted_at = loop.now();
   connections.spawn(proxy::serve_http(worker, std::move(facts), std::move(ours), listener));
   loop.run_until_idle();
   return {loop, std::move(client)};
