@@ -149,19 +149,27 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   response.fields.clear();
   response.reason = {};
   const bool tokens = context.shows_version();
-  const std::string_view body =
+  std::string_view body =
       answer.has_text ? answer.text : content::error_page(answer.status, tokens);
-  const std::string_view type = answer.has_text
-                                    ? std::string_view(*context.client_options().default_type)
-                                    : std::string_view("text/html");
+  const bool is_page = !answer.has_text && !body.empty();
+  const std::string_view type =
+      is_page ? std::string_view("text/html") : *context.client_options().default_type;
   bool fits = add_own_fields(context, nullptr);
-  if (!body.empty()) fits = fits && response.fields.add(FieldName::content_type, type);
+  if (!http::status_has_no_body(answer.status)) {
+    fits = fits && response.fields.add(FieldName::content_type, type);
+  }
   if (!answer.location.empty()) {
     fits = fits && response.fields.add(FieldName::location, answer.location);
   }
   fits = fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
-  if (!fits)
+  if (!fits) {
+    // Without all of its fields it would not mean what the configuration says.
     log(context, observe::Level::error, "a response of our own has too many header fields");
+    response.fields.clear();
+    response.status = 500;
+    body = content::error_page(500, tokens);
+    static_cast<void>(response.fields.add(FieldName::content_type, "text/html"));
+  }
   response.body = body.empty() ? http::BodyFraming{}
                                : http::BodyFraming{http::BodyFraming::Kind::length, body.size()};
   // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands
