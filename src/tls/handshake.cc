@@ -1,6 +1,7 @@
 #include <openssl/async.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -77,6 +78,15 @@ std::optional<std::string> parse_server_name(std::span<const unsigned char> exte
   return text;
 }
 
+// Sessions are good at servers with the same policy and the same keys only: who resumes one has not
+// seen a certificate since (threats.md #15).
+void bind_sessions(SSL* ssl, KeyId scope, std::span<const CertificatePtr> certificates) {
+  for (const CertificatePtr& certificate : certificates) {
+    std::ranges::transform(scope, certificate->key_id(), scope.begin(), std::bit_xor<>());
+  }
+  SSL_set_session_id_context(ssl, scope.data(), static_cast<unsigned int>(scope.size()));
+}
+
 }  // namespace
 
 HandshakePause* HandshakePause::current() noexcept {
@@ -110,6 +120,7 @@ void Connection::select_server() {
   }
   switch_policy(ssl.get(), *server_state, *selection.context->state());
   server_state = selection.context->state();
+  bind_sessions(ssl.get(), server_state->scope, selection.certificates);
   auto slot = certificates.begin();
   for (const CertificatePtr& certificate : selection.certificates) {
     if (slot != certificates.end()) *slot++ = library.parsed(certificate);
