@@ -40,6 +40,9 @@ class Body {
 
   /// Trailer fields; complete once ended.
   [[nodiscard]] virtual const Fields& trailers() const noexcept = 0;
+
+  /// After Error protocol: the status that its sender is answered with.
+  [[nodiscard]] virtual unsigned refusal_status() const noexcept { return 400; }
 };
 
 }  // namespace http

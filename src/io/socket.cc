@@ -109,9 +109,12 @@ void SocketStream::on_events(std::uint32_t events) noexcept {
   }
 }
 
-void SocketStream::shutdown_write() noexcept { ::shutdown(socket_.get(), SHUT_WR); }
+void SocketStream::shutdown_write() noexcept {
+  if (!aborted_) ::shutdown(socket_.get(), SHUT_WR);
+}
 
 void SocketStream::abort() noexcept {
+  aborted_ = true;  // a FIN before the RST would look like an orderly end
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }

@@ -51,6 +51,7 @@ class SocketStream final : public Stream, private Pollable {
   bool readable_ = true;
   bool writable_ = true;
   bool hung_up_ = false;
+  bool aborted_ = false;
 };
 
 /// Connects by the deadline. The Error has the errno that the kernel gave.

@@ -75,6 +75,10 @@ class HttpConnection {
                                   http::h1::ResponseSender& sender);
   async::Task<void> refuse(Context& context, const HeadProgress& progress);
   void finish(Context& context, const http::h1::ResponseSender& sender);
+  void count_refusal(Refusal refusal) {
+    worker_.counters.add(counter_for(refusal));
+    worker_.counters.add(worker_.refusals.requests, static_cast<std::size_t>(refusal));
+  }
   void keep_leftover(const http::h1::BodyReader& body);
   [[nodiscard]] const ClientOptions& default_options(const Site& site) const;
 
@@ -191,6 +195,7 @@ async::Task<bool> HttpConnection::serve_request(Context& context, http::h1::Body
   co_await serve(context);
   worker_.counters.subtract(Counter::requests_active);
   context.exchange.request_length += body.delivered();
+  if (body.refusal() != Refusal::none) count_refusal(body.refusal());
   finish(context, sender);
   if (context.closed_silently) co_return false;
   const bool keeps = sender.keeps_alive() && !context.close_after && body.ended();
@@ -200,7 +205,7 @@ async::Task<bool> HttpConnection::serve_request(Context& context, http::h1::Body
 }
 
 async::Task<void> HttpConnection::refuse(Context& context, const HeadProgress& progress) {
-  worker_.counters.add(counter_for(progress.refusal));
+  count_refusal(progress.refusal);
   context.close_after = true;
   context.exchange.request.keep_alive = false;
   context.exchange.request.version = http::Version::http_1_1;

@@ -20,6 +20,7 @@ using base::Error;
 using base::ErrorCode;
 using base::ErrorSource;
 using http::End;
+using http::h1::Refusal;
 using observe::Counter;
 using observe::Level;
 using Kind = http::BodyFraming::Kind;
@@ -48,16 +49,22 @@ class ClientWatch final : private io::Waiter {
 };
 
 // What a failure of the client's side means for the response.
-Answer answer_for_client_error(const Error& error) {
+Answer answer_for_client_error(const Context& context, const Error& error) {
+  if (error.is(ErrorCode::too_large)) context.count(Counter::limit_body_size);
+  if (error.is(ErrorCode::timed_out)) context.count(Counter::limit_body_time);
   switch (error.code) {
     case ErrorCode::too_large: return {.status = 413};
     case ErrorCode::timed_out: return {.status = 408};
-    case ErrorCode::protocol: return {.status = 400};
+    case ErrorCode::protocol: return {.status = context.body.refusal_status()};
     case ErrorCode::not_permitted:
     case ErrorCode::exhausted:
     case ErrorCode::not_found: return {.status = 500};
     default: return {.status = 499, .close_silently = true};
   }
+}
+
+std::string_view sentence(Refusal refusal) {
+  return refusal == Refusal::none ? std::string_view{} : explain(refusal);
 }
 
 class Forwarder {
@@ -95,6 +102,7 @@ class Forwarder {
   Verdict refuse_response(std::string_view why);
   Verdict refuse_request(const Error& error);
   Verdict client_failed(const Error& error);
+  void count_refusal(Refusal refusal);
   void log_failure(Level level, const Error& error, std::string_view phase,
                    std::string_view extra = {});
   [[nodiscard]] std::string_view upstream_url();
@@ -164,7 +172,7 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
     context_.close_after = true;
     const bool ours = held.error().source == ErrorSource::internal && !context_.body.failed();
     log(context_, ours ? Level::crit : Level::info, describe(held.error()));
-    co_return answer_for_client_error(held.error());
+    co_return answer_for_client_error(context_, held.error());
   }
   request_.body = held_.size() == 0 && request_.body.kind == Kind::chunked
                       ? http::BodyFraming{}
@@ -217,6 +225,7 @@ exchange::Attempt& Forwarder::begin_attempt(std::string_view endpoint) {
 
 async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   exchange::Attempt& record = begin_attempt(lease.peer_name());
+  const auto number = exchange_.attempt_count;
   record.connect_time = context_.now() - attempt_began_;
   async::Scope scope(co_await async::current_scope());
   http::h1::ClientExchange backend(lease.stream(), exchange_.request.method, exchange_.arena,
@@ -226,8 +235,10 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   scope.request_stop();
   co_await scope.join();
   watch_.reset();
-  record.bytes_received += backend.bytes_received();
-  record.bytes_sent += backend.bytes_sent();
+  if (exchange_.attempt_count == number) {  // else it was taken back: it died before any answer
+    record.bytes_received += backend.bytes_received();
+    record.bytes_sent += backend.bytes_sent();
+  }
   context_.count(Counter::upstream_bytes_in, backend.bytes_received());
   context_.count(Counter::upstream_bytes_out, backend.bytes_sent());
   // A pump that was stopped leaves its message unfinished: such a connection is not clean.
@@ -341,7 +352,16 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
   }
   if (relayed.error().source == ErrorSource::upstream) {
     context_.count(Counter::upstream_failures);
-    log_failure(Level::error, relayed.error(), "while reading upstream");
+    if (relayed.error().is(ErrorCode::timed_out)) {
+      context_.count(Counter::upstream_timeouts);
+      context_.count(Counter::limit_upstream_read_time);
+    }
+    count_refusal(body.refusal());
+    log_failure(Level::error, relayed.error(), "while reading upstream", sentence(body.refusal()));
+    if (!context_.responder.head_sent()) {
+      answer_ = {.status = 502};
+      co_return Verdict::failed;
+    }
     // The client must see that something is missing: no orderly end.
     context_.client.abort();
   } else if (!context_.responder.head_sent()) {
@@ -442,11 +462,17 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
     context_.count(Counter::limit_upstream_read_time);
   }
   const bool refused = error.is(ErrorCode::protocol) || error.is(ErrorCode::too_large);
-  if (refused) context_.count(Counter::upstream_refused);
+  count_refusal(backend.refusal());
   lease.report(upstream::Outcome::failure);
-  log_failure(Level::error, error, phase,
-              refused ? explain(backend.refusal()) : std::string_view{});
+  log_failure(Level::error, error, phase, sentence(backend.refusal()));
   return may_repeat() && !refused ? Verdict::retry : Verdict::failed;
+}
+
+void Forwarder::count_refusal(Refusal refusal) {
+  if (refusal == Refusal::none) return;
+  context_.count(Counter::upstream_refused);
+  context_.worker.counters.add(context_.worker.refusals.responses,
+                               static_cast<std::size_t>(refusal));
 }
 
 Forwarder::Verdict Forwarder::refuse_response(std::string_view why) {
@@ -475,7 +501,7 @@ Forwarder::Verdict Forwarder::client_failed(const Error& error) {
     log_failure(Level::error, error, "while sending request to upstream");
     return Verdict::failed;
   }
-  answer_ = answer_for_client_error(error);
+  answer_ = answer_for_client_error(context_, error);
   log(context_, Level::info, describe(error), upstream_url());
   return Verdict::failed;
 }

@@ -37,6 +37,7 @@ class RequestBody {
   [[nodiscard]] bool ended() const noexcept { return source_.ended(); }
   [[nodiscard]] std::optional<std::uint64_t> length() const noexcept { return source_.length(); }
   [[nodiscard]] const http::Fields& trailers() const noexcept { return source_.trailers(); }
+  [[nodiscard]] unsigned refusal_status() const noexcept { return source_.refusal_status(); }
   /// Something was read of it: it can't be sent again from the source.
   [[nodiscard]] bool touched() const noexcept { return touched_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }

@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "io/event_loop.h"
 #include "io/socket.h"
+#include "observe/counters.h"
 
 namespace exchange {
 struct Connection;
@@ -19,7 +20,6 @@ namespace io {
 class Resolver;
 }
 namespace observe {
-class Counters;
 class ErrorLog;
 }  // namespace observe
 namespace tls {
@@ -37,6 +37,13 @@ namespace proxy {
 /// pools. Connections hold it while a request runs; the last one lets it go.
 class Site;
 
+/// Messages that were refused, told apart by the rule that they broke (http::h1::Refusal).
+struct RefusalCounters {
+  observe::FamilyId requests;
+  observe::FamilyId responses;
+};
+[[nodiscard]] RefusalCounters add_refusal_counters(observe::CounterLayout& layout);
+
 struct Worker {
   unsigned index;
   io::EventLoop& loop;
@@ -45,6 +52,7 @@ struct Worker {
   tls::Signer& signer;
   std::shared_ptr<tls::TicketKeys> ticket_keys;
   observe::Counters& counters;
+  RefusalCounters refusals;
   async::Scope& connections;         // every connection is a task in it
   std::atomic<std::uint64_t>& connection_numbers;  // $connection, unique over the workers
   std::shared_ptr<Site> site;        // the newest; replaced by a reload

@@ -47,6 +47,7 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .signer = signer_,
                                     .ticket_keys = ticket_keys_,
                                     .layout = layout_,
+                                    .refusals = refusals_,
                                     .connection_numbers = connection_numbers_,
                                     .control = control}));
   }

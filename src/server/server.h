@@ -66,6 +66,7 @@ class Server {
   void commit(std::shared_ptr<Adoption> adoption);
 
   observe::CounterLayout layout_;
+  proxy::RefusalCounters refusals_ = proxy::add_refusal_counters(layout_);
   std::atomic<std::uint64_t> connection_numbers_ = 0;
   tls::InProcessSigner signer_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;

@@ -52,6 +52,7 @@ struct WorkerThread::Life {
                .signer = thread.shared_.signer,
                .ticket_keys = thread.shared_.ticket_keys,
                .counters = thread.counters_,
+               .refusals = thread.shared_.refusals,
                .connections = connections,
                .connection_numbers = thread.shared_.connection_numbers,
                .site = nullptr},

@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "io/event_loop.h"
 #include "observe/counters.h"
+#include "proxy/worker.h"
 #include "snapshot/snapshot.h"
 #include "tls/signer.h"
 #include "tls/ticket_keys.h"
@@ -44,6 +45,7 @@ class WorkerThread {
     tls::Signer& signer;
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     const observe::CounterLayout& layout;
+    proxy::RefusalCounters refusals;
     std::atomic<std::uint64_t>& connection_numbers;
     io::EventLoop& control;  // where answers are posted
   };

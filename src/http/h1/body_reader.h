@@ -29,6 +29,8 @@ class BodyReader final : public Body {
   [[nodiscard]] std::optional<std::uint64_t> length() const noexcept override;
   [[nodiscard]] const Fields& trailers() const noexcept override { return trailers_; }
 
+  [[nodiscard]] unsigned refusal_status() const noexcept override { return status_of(refusal_); }
+
   /// try_read() from what was received already, without touching the stream: earlier pieces stay
   /// valid. Nothing: more must be read. Also tells whether the end has come (ended()).
   [[nodiscard]] std::optional<base::Result<std::string_view>> next_received();
