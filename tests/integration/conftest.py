@@ -85,6 +85,14 @@ def sallyport(request, authority):
     _finish(programs)
 
 
+@pytest.fixture(scope="module")
+def shared_sallyport(request, authority):
+    """The same for a table of cases: started once for a file, looked at when the file is done."""
+    start, programs = _runner(request, authority, Sallyport, program_under_test())
+    yield start
+    _finish(programs)
+
+
 @pytest.fixture
 def nginx(request, authority):
     """The same for Debian's nginx; a text without http {} is its inside."""
@@ -93,9 +101,7 @@ def nginx(request, authority):
     _finish(programs)
 
 
-@pytest.fixture
-def make_backend():
-    """make_backend(answer, serve=, tls=, unix=) starts a recording backend (support/backend.py)."""
+def _backends():
     backends = []
 
     def make(*arguments, **options):
@@ -105,6 +111,18 @@ def make_backend():
     yield make
     for backend in backends:
         backend.stop()
+
+
+@pytest.fixture
+def make_backend():
+    """make_backend(answer, serve=, tls=, unix=) starts a recording backend (support/backend.py)."""
+    yield from _backends()
+
+
+@pytest.fixture(scope="module")
+def make_shared_backend():
+    """The same, for all tests of a file."""
+    yield from _backends()
 
 
 @pytest.fixture
@@ -124,7 +142,8 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        for program in getattr(item, "programs", []):
+        shared = getattr(item.getparent(pytest.Module), "programs", [])
+        for program in shared + getattr(item, "programs", []):
             if isinstance(program, Program):
                 report.sections.append((f"{program.binary.name}, stderr", program.errors[-6000:]))
                 report.sections.append((f"{program.binary.name}, configuration",

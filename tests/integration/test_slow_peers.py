@@ -1,0 +1,285 @@
+"""Peers that are slow on purpose, or gone: every wait ends, and nobody works for those who left."""
+import socket
+import threading
+import time
+
+import pytest
+
+from support import wait_for
+from support.backend import response
+
+SITE = """
+    error_log stderr info;
+    client_header_timeout 1s;
+    client_body_timeout 1s;
+    send_timeout 1s;
+    keepalive_timeout 1s;
+    client_max_body_size 0;
+    server {
+        listen 127.0.0.1:@port:http@;
+        listen 127.0.0.1:@port:https@ ssl;
+        server_name example.com;
+        ssl_certificate @cert:example.com@;
+        ssl_certificate_key @key:example.com@;
+        location / { proxy_pass http://@backend@; }
+        location /stream {
+            proxy_pass http://@backend@;
+            proxy_buffering off;
+            proxy_request_buffering off;
+        }
+    }
+"""
+
+
+def open_client(proxy, transport):
+    return proxy.client("http") if transport == "plain" else proxy.tls_client("https")
+
+
+def trickle(client, pieces, pause=0.2):
+    """Sends a piece every `pause` seconds for as long as the peer listens; the seconds that it did."""
+    began = time.monotonic()
+    client.socket.settimeout(pause)
+    for piece in pieces:
+        try:
+            client.send(piece)
+            received = client.socket.recv(65536)
+            client.pending += received
+            if not received:
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    else:
+        raise AssertionError("the peer listened to the end")
+    return time.monotonic() - began
+
+
+def counter(proxy, name):
+    return proxy.status()["counters"][name]
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+def test_a_head_that_trickles_is_cut_off_by_the_total_time(sallyport, backend, transport):
+    """Each byte is in time; the head as a whole is not."""
+    proxy = sallyport(SITE, backend=backend)
+    with open_client(proxy, transport) as client:
+        client.send("GET / HTTP/1.1\r\nHost: example.com\r\n")
+        trickle(client, ["X: y\r\n"] * 80)
+    assert counter(proxy, "limit_header_time") == 1
+    assert backend.requests == []
+    assert proxy.get().status == 200
+
+
+def test_a_client_that_never_says_anything_is_let_go(sallyport, backend):
+    proxy = sallyport(SITE, backend=backend)
+    with proxy.client("http") as silent, proxy.client("https") as no_handshake:
+        assert silent.is_closed() and no_handshake.is_closed()
+    assert counter(proxy, "limit_header_time") == 1
+    assert counter(proxy, "limit_handshake_time") == 1
+
+
+def test_a_handshake_that_trickles_is_cut_off(sallyport, backend):
+    proxy = sallyport(SITE, backend=backend)
+    with proxy.client("https") as client:
+        trickle(client, [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"] + [b"x"] * 80)
+    assert counter(proxy, "limit_handshake_time") == 1
+
+
+def test_an_idle_kept_connection_is_let_go(sallyport, backend):
+    proxy = sallyport(SITE, backend=backend)
+    with proxy.client() as client:
+        assert client.get().status == 200
+        assert client.is_closed()
+    assert counter(proxy, "limit_keepalive_time") == 1
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("target", ["/", "/stream"])
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+@pytest.mark.parametrize("framing", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_a_body_that_stops_is_a_408(sallyport, make_backend, transport, target, framing):
+    backend = make_backend()
+    proxy = sallyport(SITE, backend=backend)
+    with open_client(proxy, transport) as client:
+        client.send(f"POST {target} HTTP/1.1\r\nHost: example.com\r\n{framing}\r\n\r\n")
+        client.send("5\r\nhello\r\n5\r\nhe" if "chunked" in framing else "hello")
+        answer = client.receive_all()
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 408")
+    wait_for(lambda: counter(proxy, "limit_body_time") == 1, "the limit to be counted")
+    assert backend.requests == []
+    wait_for(lambda: all(connection.closed for connection in backend.connections),
+             "the request to the backend to be given up")
+
+
+def flood(connection):
+    connection.read_request()
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+    block = b"x" * (1 << 20)
+    for _ in range(1000):
+        connection.send(block)
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("target", ["/", "/stream"])
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+def test_a_client_that_does_not_read_is_let_go(sallyport, make_backend, transport, target):
+    backend = make_backend(serve=flood)
+    proxy = sallyport(SITE, backend=backend)
+    with open_client(proxy, transport) as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(f"GET {target} HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        wait_for(lambda: backend.connections and backend.connections[0].closed,
+                 "the backend's connection to be closed", within=15)
+    wait_for(lambda: counter(proxy, "limit_send_time") == 1, "the limit to be counted")
+
+
+def test_many_slow_clients_do_not_hold_up_a_quick_one(sallyport, backend):
+    proxy = sallyport(SITE.replace("client_header_timeout 1s", "client_header_timeout 20s"),
+                      backend=backend)
+    slow = [proxy.client() for _ in range(300)]
+    for number, client in enumerate(slow):
+        client.send("GET / HTTP/1.1\r\nHost: example.com\r\n" + "X: y\r\n" * (number % 3))
+    assert [proxy.get().status for _ in range(20)] == [200] * 20
+    for client in slow:
+        client.close()
+
+
+# -- clients that leave
+
+def leave_after(client, way):
+    if way == "reset":
+        client.reset()
+    else:
+        client.close()
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("way", ["close", "reset"])
+@pytest.mark.parametrize("target", ["/", "/stream"])
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+def test_the_backend_stops_working_for_a_client_that_left_before_the_answer(
+        sallyport, make_backend, transport, target, way):
+    asked, gone = threading.Event(), threading.Event()
+
+    def serve(connection):
+        connection.read_request()
+        asked.set()
+        try:
+            connection.receive()
+        except (EOFError, OSError):
+            gone.set()
+
+    proxy = sallyport(SITE, backend=make_backend(serve=serve))
+    client = open_client(proxy, transport)
+    client.send(f"GET {target} HTTP/1.1\r\nHost: example.com\r\n\r\n")
+    assert asked.wait(10)
+    leave_after(client, way)
+    assert gone.wait(10), "the backend still works for a client that is gone"
+    proxy.wait_for_error("client prematurely closed connection")
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_that_holds_after_a_streamed_body_too(sallyport, make_backend, framing):
+    asked, gone = threading.Event(), threading.Event()
+
+    def serve(connection):
+        connection.read_request()
+        asked.set()
+        try:
+            connection.receive()
+        except (EOFError, OSError):
+            gone.set()
+
+    proxy = sallyport(SITE, backend=make_backend(serve=serve))
+    client = proxy.client()
+    body = ("Content-Length: 5\r\n\r\nhello" if framing == "length" else
+            "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    client.send(f"POST /stream HTTP/1.1\r\nHost: example.com\r\n{body}")
+    assert asked.wait(10)
+    client.close()
+    assert gone.wait(10), "the backend still works for a client that is gone"
+
+
+@pytest.mark.parametrize("way", ["close", "reset"])
+@pytest.mark.parametrize("target", ["/", "/stream"])
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+def test_the_backend_stops_sending_to_a_client_that_left(sallyport, make_backend, transport, target, way):
+    backend = make_backend(serve=flood)
+    proxy = sallyport(SITE, backend=backend)
+    client = open_client(proxy, transport)
+    client.send(f"GET {target} HTTP/1.1\r\nHost: example.com\r\n\r\n")
+    client.receive(lambda data: len(data) > 10_000)
+    leave_after(client, way)
+    wait_for(lambda: backend.connections[0].closed, "the backend's connection to be closed", within=5)
+    wait_for(lambda: counter(proxy, "requests_aborted") == 1, "the request to be counted as aborted")
+
+
+@pytest.mark.parametrize("target", ["/", "/stream"])
+def test_a_client_that_leaves_in_the_body_takes_the_backend_s_request_with_it(
+        sallyport, make_backend, target):
+    backend = make_backend()
+    proxy = sallyport(SITE, backend=backend)
+    client = proxy.client()
+    client.send(f"POST {target} HTTP/1.1\r\nHost: example.com\r\nContent-Length: 100000\r\n\r\nhello")
+    if target == "/stream":
+        wait_for(lambda: backend.connections and b"hello" in backend.connections[0].received,
+                 "the body's beginning to reach the backend")
+    client.close()
+    wait_for(lambda: all(connection.closed for connection in backend.connections),
+             "the backend's connection to be closed")
+    assert backend.requests == []
+    wait_for(lambda: counter(proxy, "requests_active") == 0, "the request to end")
+
+
+def test_an_answer_without_a_backend_does_not_wait_for_an_endless_body(sallyport):
+    """`return` with a client that sends as fast as it can: others are served meanwhile."""
+    proxy = sallyport("""
+        error_log stderr info;
+        worker_processes 1;
+        server {
+            listen 127.0.0.1:@port:http@;
+            location / { return 200 "short\\n"; }
+        }
+    """)
+    stop = threading.Event()
+
+    def pour():
+        with proxy.client() as client:
+            try:
+                client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000000\r\n\r\n")
+                while not stop.is_set():
+                    client.send(b"x" * (1 << 20))
+            except OSError:
+                pass
+
+    pouring = [threading.Thread(target=pour) for _ in range(2)]
+    for thread in pouring:
+        thread.start()
+    try:
+        assert [proxy.get().text for _ in range(20)] == ["short\n"] * 20
+    finally:
+        stop.set()
+        for thread in pouring:
+            thread.join(20)
+    assert counter(proxy, "bytes_in") < 1 << 30
+
+
+def test_a_slow_backend_holds_up_nobody_else(sallyport, make_backend):
+    free = threading.Event()
+
+    def answer(request):
+        if request.target == "/slow":
+            free.wait(20)
+        return response(request.target)
+
+    proxy = sallyport(SITE, backend=make_backend(answer))
+    slow = [proxy.client() for _ in range(50)]
+    for client in slow:
+        client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert [proxy.get("/quick").text for _ in range(20)] == ["/quick"] * 20
+    free.set()
+    assert all(client.response().text == "/slow" for client in slow)
+    for client in slow:
+        client.close()
