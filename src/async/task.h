@@ -43,16 +43,27 @@ struct PromiseBase {
   [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
 };
 
+/// Where a task leaves its result.
+template <class T>
+struct TaskResult {
+  std::optional<T> value;
+  template <class U>
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
+  [[nodiscard]] T take() { return std::move(*value); }
+};
+template <>
+struct TaskResult<void> {
+  static void return_void() noexcept {}
+  static void take() noexcept {}
+};
+
 template <class T>
 class [[nodiscard]] Task {
  public:
-  struct promise_type : PromiseBase {
-    std::optional<T> value;
+  struct promise_type : PromiseBase, TaskResult<T> {
     Task get_return_object() noexcept { return Task(Handle::from_promise(*this)); }
-    template <class U>
-    void return_value(U&& result) {
-      value.emplace(std::forward<U>(result));
-    }
   };
   using Handle = std::coroutine_handle<promise_type>;
 
@@ -71,40 +82,7 @@ class [[nodiscard]] Task {
       child.promise().scope = parent.promise().scope;
       return child;
     }
-    T await_resume() { return std::move(*child.promise().value); }
-  };
-  Awaiter operator co_await() && noexcept { return {handle_}; }
-
- private:
-  explicit Task(Handle handle) noexcept : handle_(handle) {}
-  Handle handle_;
-};
-
-template <>
-class [[nodiscard]] Task<void> {
- public:
-  struct promise_type : PromiseBase {
-    Task get_return_object() noexcept { return Task(Handle::from_promise(*this)); }
-    static void return_void() noexcept {}
-  };
-  using Handle = std::coroutine_handle<promise_type>;
-
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  Task& operator=(Task&&) = delete;
-  ~Task() {
-    if (handle_) handle_.destroy();
-  }
-
-  struct Awaiter {
-    Handle child;
-    [[nodiscard]] static bool await_ready() noexcept { return false; }
-    template <class Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
-      child.promise().continuation = parent;
-      child.promise().scope = parent.promise().scope;
-      return child;
-    }
-    static void await_resume() noexcept {}
+    T await_resume() { return child.promise().take(); }
   };
   Awaiter operator co_await() && noexcept { return {handle_}; }
 
