@@ -4,6 +4,15 @@ option(SALLYPORT_LTO "thin link-time optimisation" OFF)
 option(SALLYPORT_FUZZ "build the libFuzzer targets under tests/fuzz" OFF)
 set(SALLYPORT_SANITIZE "" CACHE STRING "value of -fsanitize=, empty for none")
 
+# ccache: precompiled headers are compared by their content (no time stamps in them), and paths below
+# the source folder are taken relative to it, so that a second checkout finds what the first compiled.
+if(CMAKE_CXX_COMPILER_LAUNCHER STREQUAL "ccache")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true ccache)
+endif()
+add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+
 add_compile_options(
   -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
   -Werror
