@@ -61,7 +61,7 @@ std::shared_ptr<const Format> LogCompiler::find_format(const config::Word& name)
   } else if (name.text.find('=') != std::string::npos) {
     hint = "the format's name stands before all parameters";
   }
-  diagnostics_.error(name.at, fmt::format("unknown log format \"{}\"", name.text), hint);
+  diagnostics_.absent(name.at, fmt::format("unknown log format \"{}\"", name.text), hint);
   return nullptr;
 }
 

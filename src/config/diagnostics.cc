@@ -195,6 +195,10 @@ void Diagnostics::error(Position at, std::string message, std::string hint) {
   add(Severity::error, at, std::move(message), std::move(hint));
 }
 
+void Diagnostics::absent(Position at, std::string message, std::string hint) {
+  if (!has_losses_) error(at, std::move(message), std::move(hint));
+}
+
 void Diagnostics::warning(Position at, std::string message, std::string hint) {
   ++warnings_;
   add(Severity::warning, at, std::move(message), std::move(hint));

@@ -58,6 +58,11 @@ class Diagnostics {
   }
 
   void error(Position at, std::string message, std::string hint = {});
+  /// An error because something is not there. Left out after note_losses(): a directive that was
+  /// refused may have been what is missing, and its own error is told already.
+  void absent(Position at, std::string message, std::string hint = {});
+  /// From now on, if there are errors already, absences are their consequences.
+  void note_losses() noexcept { has_losses_ = has_errors(); }
   void warning(Position at, std::string message, std::string hint = {});
   void notice(Position at, std::string message, std::string hint = {});
 
@@ -95,6 +100,7 @@ class Diagnostics {
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
   std::size_t suppressed_ = 0;
+  bool has_losses_ = false;
 };
 
 /// "error", "warning", "notice".

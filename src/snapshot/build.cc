@@ -186,7 +186,7 @@ void Builder::finish_groups() {
       }
     }
     if (group->servers[group->default_server]->certificates.empty() && !diagnostics_.has_errors()) {
-      diagnostics_.error(group->servers[group->default_server]->level->where(),
+      diagnostics_.absent(group->servers[group->default_server]->level->where(),
                          "no \"ssl_certificate\" is defined for the default server of " +
                              group->address.text());
     }

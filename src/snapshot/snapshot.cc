@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
+#include <string_view>
 #include <thread>
 
 #include "accesslog/access_log.h"
@@ -79,6 +81,17 @@ ProcessOptions process_options(const config::Level& root, bool compat) {
   return process;
 }
 
+// Directives that make variables and are refused so far: what uses their variables is no mistake.
+bool has_unset_variables(std::span<const config::Directive> directives) {
+  constexpr std::string_view kMakers[] = {"map", "geo", "set", "split_clients", "auth_request_set",
+                                          "perl_set", "js_set", "js_var", "geoip_country",
+                                          "geoip_city", "geoip_org", "userid", "acme_certificate"};
+  return std::ranges::any_of(directives, [&](const config::Directive& directive) {
+    return std::ranges::find(kMakers, directive.name.text) != std::end(kMakers) ||
+           has_unset_variables(directive.block);
+  });
+}
+
 config::Level* find_http(config::Level& root) {
   for (const auto& child : root.children()) {
     if (child->context() == config::Context::http) return child.get();
@@ -104,8 +117,8 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
   config::wrap_bare_servers(tree, vocabulary);
   config::interpret(tree, vocabulary, snapshot->root, diagnostics, files, flags);
   for (const std::string& warning : files.take_warnings()) diagnostics.warning({}, warning);
-  // What is built of a configuration with errors would report their consequences as errors.
-  if (diagnostics.has_errors()) return nullptr;
+  // Building goes on for the sake of its messages, so that all mistakes are told at once.
+  diagnostics.note_losses();
 
   auto log = std::make_shared<observe::ErrorLog>(observe::Level::error);
   if (!options.error_log.empty() && options.error_log != "stderr") {
@@ -118,7 +131,7 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
   build(snapshot->root, find_http(snapshot->root), snapshot->variables, flags, files, diagnostics,
         snapshot->built);
   snapshot->built.listing.compat_nginx = flags.compat_nginx;
-  snapshot->variables.finish(diagnostics);
+  if (!has_unset_variables(tree.directives)) snapshot->variables.finish(diagnostics);
   if (diagnostics.has_errors()) return nullptr;
 
   snapshot->process = process_options(snapshot->root, flags.compat_nginx);

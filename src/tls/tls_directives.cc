@@ -142,13 +142,13 @@ bool check_pairs(const TlsOptions& options, config::Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < certificates.size(); ++i) {
     const auto& certificate = certificates[i];
     if (i >= keys.size()) {
-      diagnostics.error(
+      diagnostics.absent(
           certificate.where,
           "no \"ssl_certificate_key\" is defined for certificate \"" + certificate.name + "\"",
           "add ssl_certificate_key FILE; keys stand in the order of their certificates");
       good = false;
     } else if (mismatch(*certificate.certificate, keys[i].id)) {
-      diagnostics.error(
+      diagnostics.absent(
           keys[i].where,
           "SSL_CTX_use_PrivateKey(\"" + keys[i].name + "\") failed (SSL: key values mismatch)",
           "it is not the key of the first certificate in \"" + certificate.name + "\"");
@@ -156,7 +156,7 @@ bool check_pairs(const TlsOptions& options, config::Diagnostics& diagnostics) {
     }
   }
   for (std::size_t i = certificates.size(); i < keys.size(); ++i) {
-    diagnostics.error(keys[i].where,
+    diagnostics.absent(keys[i].where,
                       "no \"ssl_certificate\" is defined for key \"" + keys[i].name + "\"",
                       "remove it, or add the ssl_certificate FILE that belongs to it");
     good = false;
@@ -169,7 +169,7 @@ bool check_pairs(const TlsOptions& options, config::Diagnostics& diagnostics) {
 bool check(const TlsOptions& options, config::Position where, config::Diagnostics& diagnostics,
            const config::BuildFlags& flags) {
   if (options.certificates->empty()) {
-    diagnostics.error(where,
+    diagnostics.absent(where,
                       "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive",
                       "add ssl_certificate FILE; and ssl_certificate_key FILE;");
     return false;

@@ -218,10 +218,10 @@ Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostic
       const auto* group = level->find<GroupOptions>();
       if (level->context() != Context::upstream || group == nullptr) continue;
       if (group->endpoints.empty() && !group->has_faulty_server) {
-        diagnostics.error(level->where(), "no servers are inside upstream");
+        diagnostics.absent(level->where(), "no servers are inside upstream");
       } else if (!group->has_faulty_server &&
                  std::ranges::all_of(group->endpoints, &EndpointSpec::backup)) {
-        diagnostics.error(level->where(), "no servers in upstream \"" + group->name + "\"",
+        diagnostics.absent(level->where(), "no servers in upstream \"" + group->name + "\"",
                           "at least one server must not be \"backup\"");
       }
       auto spec = std::make_shared<const ClusterSpec>(make_spec(*group, flags));

@@ -92,6 +92,7 @@ ProxyWorld::ProxyWorld(std::string_view configuration, std::string_view listenin
              .signer = signer,
              .ticket_keys = std::make_shared<tls::TicketKeys>(clock, std::chrono::seconds(3600)),
              .counters = counters,
+             .refusals = {},
              .connections = connections,
              .connection_numbers = connection_numbers,
              .site = nullptr,
