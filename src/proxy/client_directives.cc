@@ -115,7 +115,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "types", .contexts = kHttpServerLocation, .arguments = takes(0),
      .block = config::kRawBlock, .syntax = "{ TYPE ENDING...; }",
      .documentation = "Content-Type by the ending of a file's name.", .set = check_types},
-    {.name = "encoded_slash", .contexts = kHttpServerLocation, .syntax = "keep | refuse | decode",
+    {.name = "encoded_slash", .contexts = kHttpServer, .syntax = "keep | refuse | decode",
      .default_text = "keep",
      .documentation = "What %2F in a path means: itself, a 400, or a slash (nginx's way).",
      .set = config::set_enum<&O::encoded_slash, kEncodedSlash>},

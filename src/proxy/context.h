@@ -38,6 +38,11 @@ struct Context {
   bool closed_silently = false;    // return 444
 
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
+  /// The server's, since the path is made canonical before there is a location.
+  [[nodiscard]] http::EncodedSlash encoded_slash() const {
+    return server->level->get<ClientOptions>().encoded_slash.value_or(
+        site.listing().compat_nginx ? http::EncodedSlash::decode : http::EncodedSlash::keep);
+  }
   /// Under `compat nginx` on by default.
   [[nodiscard]] bool shows_version() const {
     return client_options().server_tokens.value_or(site.listing().compat_nginx);

@@ -43,6 +43,7 @@ bool is_forwarded(const Context& context, const ForwardPlan& plan, const Field& 
     case FieldName::proxy: return false;  // HTTP_PROXY of CGI programs ("httpoxy")
     case FieldName::other:
       if (has_odd_character(field.name)) return false;
+      if (!trusted && base::starts_with_ignoring_case(field.name, "x-forwarded-")) return false;
       if (check_connection && named_by_connection(context.exchange.request.fields, field))
         return false;
       break;
@@ -72,7 +73,7 @@ bool says_the_same(std::string_view raw, std::string_view path, http::EncodedSla
 
 std::string_view build_target(Context& context, const ForwardPlan& plan, const PassTarget& target) {
   exchange::Exchange& exchange = context.exchange;
-  const auto policy = *context.client_options().encoded_slash;
+  const auto policy = context.encoded_slash();
   std::string_view path;
   if (target.uri && plan.dynamic) {
     return *target.uri;  // variables gave all of it, query included

@@ -35,6 +35,13 @@ void identify_client(Context& context) {
   admission::apply_real_ip(*context.level, exchange);
 }
 
+// TRACE would show a client what other proxies and we have added to its request. nginx has no use for
+// it either.
+Step refuse_trace(Context& context) {
+  if (context.exchange.request.method != http::Method::trace) return std::nullopt;
+  return Answer{.status = 405};
+}
+
 // The one spelling of the path that everything below sees.
 Step canonicalise(Context& context) {
   exchange::Exchange& exchange = context.exchange;
@@ -44,7 +51,7 @@ Step canonicalise(Context& context) {
     exchange.uri = "/*";  // OPTIONS *: matches "location /", as no file could
     return std::nullopt;
   }
-  const auto path = http::canonical_path(request.raw_path, *context.client_options().encoded_slash,
+  const auto path = http::canonical_path(request.raw_path, context.encoded_slash(),
                                          http::MergeSlashes::yes, exchange.arena);
   if (!path) {
     context.count(Counter::requests_refused);
@@ -93,7 +100,7 @@ Step find_location(Context& context) {
   context.level = context.location != nullptr ? context.location->level : context.server->level;
   if (!match->redirect_to_slash) return std::nullopt;
   const auto path =
-      http::escape_path(exchange.uri, *context.client_options().encoded_slash, exchange.arena);
+      http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
   const std::string_view question = exchange.args.empty() ? "" : "?";
   return Answer{.status = 301,
                 .location = content::absolute_location(
@@ -145,7 +152,8 @@ void select_server(Context& context) {
 async::Task<void> serve(Context& context) {
   select_server(context);
   identify_client(context);
-  Step answer = canonicalise(context);
+  Step answer = refuse_trace(context);
+  if (!answer) answer = canonicalise(context);
   if (!answer) answer = rewrite_in_server(context);
   for (int changes = 0; !answer; ++changes) {
     context.exchange.uri_changed = false;

@@ -51,6 +51,7 @@ class Builder {
   std::map<std::string, proxy::ListenGroup*> groups_;  // by address
   std::map<const proxy::ListenGroup*, config::Position> default_of_;
   std::set<tls::KeyId> keys_;
+  std::set<const proxy::VirtualServer*> secured_;  // whose certificates were looked at
 };
 
 // Whatever has variables in it is compiled, level by level from the top.
@@ -171,7 +172,7 @@ void Builder::add_server(Level& level) {
     add_names(level, options, server, group);
     tls = tls || listen.tls;
   }
-  if (tls) add_certificates(level, server);
+  if (tls && secured_.insert(&server).second) add_certificates(level, server);
 }
 
 // A port speaks TLS as soon as one of its servers says so; the others need certificates then.
@@ -180,7 +181,7 @@ void Builder::finish_groups() {
     if (!group->tls) continue;
     for (const auto& server : built_.listing.servers) {
       const bool listens = std::ranges::find(group->servers, server.get()) != group->servers.end();
-      if (listens && server->certificates.empty() &&
+      if (listens && secured_.insert(server.get()).second &&
           !server->level->get<tls::TlsOptions>().certificates->empty()) {
         add_certificates(*server->level, *server);
       }
@@ -201,7 +202,8 @@ void build(Level& root, Level* http, script::Variables& variables,
   if (http == nullptr) return;
   const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags);
   std::shared_ptr<const accesslog::LogFile> default_log;
-  if (flags.compat_nginx) {
+  const auto* own = http->find<accesslog::AccessLogOptions>();
+  if (flags.compat_nginx && (own == nullptr || !own->logs.is_set)) {
     auto opened = root.options<accesslog::LogFiles>().open(kNginxAccessLog, files);
     if (opened) {
       default_log = *std::move(opened);
