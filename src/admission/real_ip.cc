@@ -16,8 +16,9 @@ using O = RealIpOptions;
 void add_from(Binding& binding) {
   const auto network = base::Network::parse(binding.argument(0));
   if (!network) {
-    return binding.invalid(0, "an address, a block such as 10.0.0.0/8, or \"unix:\"; host names are "
-                              "not resolved here");
+    return binding.invalid(0,
+                           "an address, a block such as 10.0.0.0/8, or \"unix:\"; host names are "
+                           "not resolved here");
   }
   binding.options<O>().from.append(*network, binding.where());
 }
@@ -30,23 +31,29 @@ void set_header(Binding& binding) {
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
-    {.name = "set_real_ip_from", .contexts = config::kHttpServerLocation,
-     .repeat = config::Repeat::repeatable, .syntax = "ADDRESS | CIDR | unix:",
-     .documentation = "Peers that are believed about the client's address.", .set = add_from},
-    {.name = "real_ip_header", .contexts = config::kHttpServerLocation,
-     .syntax = "X-Real-IP | X-Forwarded-For | FIELD | proxy_protocol", .default_text = "X-Real-IP",
+    {.name = "set_real_ip_from",
+     .contexts = config::kHttpServerLocation,
+     .repeat = config::Repeat::repeatable,
+     .syntax = "ADDRESS | CIDR | unix:",
+     .documentation = "Peers that are believed about the client's address.",
+     .set = add_from},
+    {.name = "real_ip_header",
+     .contexts = config::kHttpServerLocation,
+     .syntax = "X-Real-IP | X-Forwarded-For | FIELD | proxy_protocol",
+     .default_text = "X-Real-IP",
      .documentation = "Where a trusted peer says the client's address.",
      .set = set_header},
-    {.name = "real_ip_recursive", .contexts = config::kHttpServerLocation, .syntax = "on | off",
+    {.name = "real_ip_recursive",
+     .contexts = config::kHttpServerLocation,
+     .syntax = "on | off",
      .default_text = "off",
      .documentation = "Whether addresses of trusted peers in the list are passed over.",
      .set = config::set_flag<&O::recursive>},
 };
 
 bool is_trusted(const RealIpOptions& options, const base::Address& address) {
-  return std::ranges::any_of(*options.from, [&](const base::Network& network) {
-    return network.contains(address);
-  });
+  return std::ranges::any_of(
+      *options.from, [&](const base::Network& network) { return network.contains(address); });
 }
 
 // "192.0.2.1", "192.0.2.1:80", "2001:db8::1" or "[2001:db8::1]:80"; brackets are for ports only.

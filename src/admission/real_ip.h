@@ -22,8 +22,9 @@ struct RealIpOptions {
 extern const config::Feature kRealIpFeature;
 
 /// Moves exchange.remote to the address that the header names, if whoever connected is trusted: the
-/// last one of a list, or (recursive) the last one that is not itself trusted. An address that can't
-/// be read ends the search. Of X-Forwarded-For all fields count as one list, of others the first.
+/// last one of a list, or (recursive) the last one that is not itself trusted. An address that
+/// can't be read ends the search. Of X-Forwarded-For all fields count as one list, of others the
+/// first.
 ///
 /// As nginx, once for the server's level and, if that left the address as it was, once more for the
 /// location's; an address that was moved is not moved again.

@@ -19,11 +19,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr config::DirectiveSpec kBlocks[] = {
-    {.name = "http", .contexts = config::Context::main, .arguments = config::takes(0),
-     .block = config::opens(config::Context::http), .documentation = "d"},
-    {.name = "server", .contexts = config::Context::http, .arguments = config::takes(0),
-     .block = config::opens(config::Context::server), .documentation = "d"}};
+constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
+                                              .contexts = config::Context::main,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::http),
+                                              .documentation = "d"},
+                                             {.name = "server",
+                                              .contexts = config::Context::http,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::server),
+                                              .documentation = "d"}};
 
 class RealIp : public ::testing::Test {
  protected:
@@ -52,8 +57,8 @@ class RealIp : public ::testing::Test {
 
   // Where a request with these fields seems to come from.
   std::string remote(std::string_view peer, const std::vector<Field>& fields) {
-    connection_.peer = peer == "unix:" ? *base::Address::from_path("/run/s")
-                                       : *base::Address::from_ip(peer, 1000);
+    connection_.peer =
+        peer == "unix:" ? *base::Address::from_path("/run/s") : *base::Address::from_ip(peer, 1000);
     base::Arena arena;
     exchange::Exchange exchange(connection_, arena);
     for (const Field& field : fields) {
@@ -94,9 +99,9 @@ TEST_F(RealIp, BelievesUnixSocketsWhenToldSo) {
 
 TEST_F(RealIp, TakesTheFirstFieldOfAnyOtherName) {
   load("set_real_ip_from 10.0.0.0/8; real_ip_header CF-Connecting-IP;");
-  EXPECT_EQ(remote("10.0.0.1", {{"cf-connecting-ip", "192.0.2.1"},
-                                {"CF-Connecting-IP", "192.0.2.2"}}),
-            "192.0.2.1:0");
+  EXPECT_EQ(
+      remote("10.0.0.1", {{"cf-connecting-ip", "192.0.2.1"}, {"CF-Connecting-IP", "192.0.2.2"}}),
+      "192.0.2.1:0");
   EXPECT_EQ(remote("10.0.0.1", {{"X-Real-IP", "192.0.2.7"}}), "10.0.0.1:1000");
 }
 
@@ -146,12 +151,12 @@ TEST_F(RealIp, ReadsSeveralForwardedForsAsOneListWhenRecursive) {
   EXPECT_EQ(remote("10.0.0.1", {{"X-Forwarded-For", "192.0.2.1, 192.0.2.2"},
                                 {"X-Forwarded-For", "10.2.2.2, 10.3.3.3"}}),
             "192.0.2.2:0");
-  EXPECT_EQ(remote("10.0.0.1", {{"X-Forwarded-For", "192.0.2.1"},
-                                {"X-Forwarded-For", "unknown, 10.3.3.3"}}),
+  EXPECT_EQ(remote("10.0.0.1",
+                   {{"X-Forwarded-For", "192.0.2.1"}, {"X-Forwarded-For", "unknown, 10.3.3.3"}}),
             "10.3.3.3:0");
-  EXPECT_EQ(remote("10.0.0.1", {{"X-Forwarded-For", "192.0.2.1"},
-                                {"X-Forwarded-For", ", 10.3.3.3"}}),
-            "10.3.3.3:0");
+  EXPECT_EQ(
+      remote("10.0.0.1", {{"X-Forwarded-For", "192.0.2.1"}, {"X-Forwarded-For", ", 10.3.3.3"}}),
+      "10.3.3.3:0");
 }
 
 TEST_F(RealIp, TakesTheAddressOfTheProxyProtocol) {
@@ -208,8 +213,9 @@ TEST_F(RealIp, RefusesNamesThatNoFieldHas) {
 }
 
 TEST_F(RealIp, TakesWhatNginxTakes) {
-  load("set_real_ip_from 192.168.2.1; set_real_ip_from 2001:0db8::/32; set_real_ip_from unix:; "
-       "real_ip_header X-Forwarded-For; real_ip_recursive off;");
+  load(
+      "set_real_ip_from 192.168.2.1; set_real_ip_from 2001:0db8::/32; set_real_ip_from unix:; "
+      "real_ip_header X-Forwarded-For; real_ip_recursive off;");
   EXPECT_THAT(messages(), IsEmpty());
 }
 

@@ -1,5 +1,6 @@
 // Channel<T>: a bounded queue between tasks of one thread. A full channel makes the sender wait, an
-// empty one the receiver: back-pressure without counters. One sender and one receiver wait at a time.
+// empty one the receiver: back-pressure without counters. One sender and one receiver wait at a
+// time.
 #pragma once
 
 #include <coroutine>
@@ -49,8 +50,8 @@ class Channel {
     Wait(Channel& channel, Wait*& slot, bool for_room) noexcept
         : channel_(channel), slot_(slot), for_room_(for_room) {}
     [[nodiscard]] bool await_ready() const noexcept {
-      return channel_.closed_ || (for_room_ ? channel_.queue_.size() < channel_.capacity_
-                                            : !channel_.queue_.empty());
+      return channel_.closed_ ||
+             (for_room_ ? channel_.queue_.size() < channel_.capacity_ : !channel_.queue_.empty());
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> self) noexcept {

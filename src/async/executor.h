@@ -1,6 +1,6 @@
-// Executor: the coroutines of one thread that may go on now. Everything that wakes a coroutine posts
-// it here instead of resuming it: no wake-up happens inside somebody else's function, and so nothing
-// can be destroyed or changed under a caller's feet. The event loop runs it once a turn.
+// Executor: the coroutines of one thread that may go on now. Everything that wakes a coroutine
+// posts it here instead of resuming it: no wake-up happens inside somebody else's function, and so
+// nothing can be destroyed or changed under a caller's feet. The event loop runs it once a turn.
 #pragma once
 
 #include <coroutine>
@@ -18,8 +18,8 @@ class Executor {
   /// `handle` is resumed by the next run(). It must be suspended, and be posted once.
   void post(std::coroutine_handle<> handle) { ready_.push_back(handle); }
 
-  /// Resumes what is ready, and what that makes ready, up to `limit` resumptions (so that timers and
-  /// sockets get their turn too). Returns how many were resumed.
+  /// Resumes what is ready, and what that makes ready, up to `limit` resumptions (so that timers
+  /// and sockets get their turn too). Returns how many were resumed.
   std::size_t run(std::size_t limit = 4096);
 
   [[nodiscard]] bool idle() const noexcept { return ready_.empty(); }

@@ -1,5 +1,5 @@
-// A doubly linked list whose links lie in its members: no allocation, removal in O(1) without knowing
-// the list. A Link unlinks itself when it dies, so a list never holds a dead member.
+// A doubly linked list whose links lie in its members: no allocation, removal in O(1) without
+// knowing the list. A Link unlinks itself when it dies, so a list never holds a dead member.
 #pragma once
 
 namespace async {

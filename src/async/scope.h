@@ -1,5 +1,5 @@
-// Scope: the only way to run tasks side by side. Whoever opens a scope joins it before it ends, so no
-// task outlives what it refers to. A connection is a scope, a worker is a scope.
+// Scope: the only way to run tasks side by side. Whoever opens a scope joins it before it ends, so
+// no task outlives what it refers to. A connection is a scope, a worker is a scope.
 //
 //   Scope scope(co_await current_scope());   // stops when its parent is stopped
 //   scope.spawn(pump(...));                  // runs until it first suspends
@@ -45,7 +45,8 @@ class Scope : private Link {
   [[nodiscard]] bool draining() const noexcept { return draining_ || stopping_; }
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
 
-  /// For leaf operations: registers until it is unlinked or cancelled. `idle`: drain cancels it too.
+  /// For leaf operations: registers until it is unlinked or cancelled. `idle`: drain cancels it
+  /// too.
   enum class Waiting : bool { busy, idle };
   /// false when the operation is cancelled already and must not suspend.
   [[nodiscard]] bool enlist(Cancellable& operation, Waiting kind) noexcept;
@@ -77,8 +78,8 @@ class Scope : private Link {
   bool draining_ = false;
 };
 
-/// `co_await within(scope, task)`: runs `task` like co_await alone, but its operations (and those of
-/// what it awaits) belong to `scope`: stopping that scope cancels them.
+/// `co_await within(scope, task)`: runs `task` like co_await alone, but its operations (and those
+/// of what it awaits) belong to `scope`: stopping that scope cancels them.
 template <class T>
 struct Within {
   Scope& scope;

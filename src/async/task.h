@@ -3,8 +3,8 @@
 //   Task<Result<Head>> read_head(Stream& s);        // nothing runs yet
 //   CO_TRY(auto head, co_await read_head(stream));  // runs it to its end, then goes on here
 //
-// Awaiting transfers control symmetrically: no stack grows, no queue is passed. The child learns its
-// parent's Scope, through which leaf operations hear of cancellation. A suspended task is never
+// Awaiting transfers control symmetrically: no stack grows, no queue is passed. The child learns
+// its parent's Scope, through which leaf operations hear of cancellation. A suspended task is never
 // destroyed: it is asked to stop (Scope::request_stop) and runs to its end.
 // An exception that leaves a task ends the process: nothing is thrown on the data path.
 #pragma once

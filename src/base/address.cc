@@ -188,7 +188,8 @@ std::optional<Network> Network::parse(std::string_view text) {
     if (!prefix || *prefix > width) return std::nullopt;
     out.prefix_ = *prefix;
   }
-  std::ranges::transform(ip, out.bits_.begin(), [](char c) { return static_cast<std::uint8_t>(c); });
+  std::ranges::transform(ip, out.bits_.begin(),
+                         [](char c) { return static_cast<std::uint8_t>(c); });
   return out;
 }
 

@@ -1,4 +1,5 @@
-// Address: where a socket is bound or connected (IPv4, IPv6 or Unix), as a value. Network: a CIDR block.
+// Address: where a socket is bound or connected (IPv4, IPv6 or Unix), as a value. Network: a CIDR
+// block.
 #pragma once
 
 #include <netinet/in.h>

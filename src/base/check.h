@@ -1,6 +1,6 @@
 // CHECK: what to do about a bug. Always on, in every build: a proxy that continues after its own
-// invariant broke is a vulnerability. The world (peers, kernel, files) never meets CHECK; it gives a
-// base::Result. The supervisor starts a server that died of a CHECK again.
+// invariant broke is a vulnerability. The world (peers, kernel, files) never meets CHECK; it gives
+// a base::Result. The supervisor starts a server that died of a CHECK again.
 #pragma once
 
 namespace base {
@@ -10,8 +10,8 @@ namespace base {
 
 }  // namespace base
 
-#define CHECK(condition)                                         \
-  do {                                                           \
-    if (!(condition)) [[unlikely]]                               \
-      ::base::check_failed(#condition, __FILE__, __LINE__);      \
+#define CHECK(condition)                                    \
+  do {                                                      \
+    if (!(condition)) [[unlikely]]                          \
+      ::base::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

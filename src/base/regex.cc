@@ -102,9 +102,8 @@ std::expected<Regex, Regex::CompileError> Regex::compile(std::string_view patter
 
 Result<bool> Regex::match(std::string_view subject, Captures* captures) const {
   const MatchState& state = match_state();
-  const int matched =
-      pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), 0,
-                  0, state.data(), state.context());
+  const int matched = pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(subject.data()),
+                                  subject.size(), 0, 0, state.data(), state.context());
   if (matched == PCRE2_ERROR_NOMATCH) return false;
   if (matched == PCRE2_ERROR_MATCHLIMIT || matched == PCRE2_ERROR_JIT_STACKLIMIT ||
       matched == PCRE2_ERROR_DEPTHLIMIT || matched == PCRE2_ERROR_HEAPLIMIT) {
@@ -113,8 +112,8 @@ Result<bool> Regex::match(std::string_view subject, Captures* captures) const {
   if (matched < 0) return fail(ErrorCode::invalid, "matching a regular expression");
   if (captures == nullptr) return true;
   const std::size_t count =
-      matched == 0 ? Captures::kMax : std::min<std::size_t>(static_cast<std::size_t>(matched),
-                                                            Captures::kMax);
+      matched == 0 ? Captures::kMax
+                   : std::min<std::size_t>(static_cast<std::size_t>(matched), Captures::kMax);
   const std::span<const PCRE2_SIZE> ends(pcre2_get_ovector_pointer(state.data()), count * 2);
   captures->count = count;
   for (std::size_t i = 0; i < count; ++i) {

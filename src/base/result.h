@@ -75,7 +75,9 @@ using Result = std::expected<T, Error>;
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorCode code, std::string_view context = {}) {
   return std::unexpected(Error{.code = code, .context = context});
 }
-[[nodiscard]] inline std::unexpected<Error> fail(const Error& error) { return std::unexpected(error); }
+[[nodiscard]] inline std::unexpected<Error> fail(const Error& error) {
+  return std::unexpected(error);
+}
 
 }  // namespace base
 
@@ -85,15 +87,15 @@ using Result = std::expected<T, Error>;
 // TRY(auto head, parse_head(bytes));   returns the error to the caller, else declares `head`.
 // TRY_VOID(check(bytes));              the same for Result<void>.
 // CO_TRY, CO_TRY_VOID                  the same inside a coroutine.
-#define SALLYPORT_TRY(keyword, name, declaration, ...)               \
-  auto name = (__VA_ARGS__);                                         \
-  if (!name) [[unlikely]]                                            \
-    keyword std::unexpected(std::move(name).error());                \
+#define SALLYPORT_TRY(keyword, name, declaration, ...) \
+  auto name = (__VA_ARGS__);                           \
+  if (!name) [[unlikely]]                              \
+    keyword std::unexpected(std::move(name).error());  \
   declaration = *std::move(name)
-#define SALLYPORT_TRY_VOID(keyword, ...)                             \
-  do {                                                               \
+#define SALLYPORT_TRY_VOID(keyword, ...)                                       \
+  do {                                                                         \
     if (auto sallyport_result = (__VA_ARGS__); !sallyport_result) [[unlikely]] \
-      keyword std::unexpected(std::move(sallyport_result).error());  \
+      keyword std::unexpected(std::move(sallyport_result).error());            \
   } while (false)
 
 #define TRY(declaration, ...) \

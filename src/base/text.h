@@ -30,7 +30,8 @@ namespace base {
 
 [[nodiscard]] std::string lower(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
-[[nodiscard]] bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept;
+[[nodiscard]] bool starts_with_ignoring_case(std::string_view text,
+                                             std::string_view prefix) noexcept;
 
 /// Without spaces and tabs at both ends (HTTP's OWS).
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;

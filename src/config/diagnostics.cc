@@ -105,12 +105,9 @@ std::string wrap(std::string_view first_indent, std::string_view text) {
 
 std::string_view level_of(Severity severity) noexcept {
   switch (severity) {
-    case Severity::error:
-      return "emerg";
-    case Severity::warning:
-      return "warn";
-    case Severity::notice:
-      return "notice";
+    case Severity::error: return "emerg";
+    case Severity::warning: return "warn";
+    case Severity::notice: return "notice";
   }
   return "emerg";
 }
@@ -149,12 +146,9 @@ class LineFinder {
 
 std::string_view name_of(Severity severity) noexcept {
   switch (severity) {
-    case Severity::error:
-      return "error";
-    case Severity::warning:
-      return "warning";
-    case Severity::notice:
-      return "notice";
+    case Severity::error: return "error";
+    case Severity::warning: return "warning";
+    case Severity::notice: return "notice";
   }
   return "error";
 }

@@ -77,19 +77,14 @@ base::Result<std::vector<std::string>> DiskFiles::glob(std::string_view pattern)
   ::globfree(&found);
   switch (failure) {
     case 0:
-    case GLOB_NOMATCH:
-      break;
-    case GLOB_ABORTED:
-      return base::fail(base::error_from_errno(EACCES));
-    default:
-      return base::fail(base::error_from_errno(ENOMEM));
+    case GLOB_NOMATCH: break;
+    case GLOB_ABORTED: return base::fail(base::error_from_errno(EACCES));
+    default: return base::fail(base::error_from_errno(ENOMEM));
   }
   std::ranges::sort(matches);
   return matches;
 }
 
-std::vector<std::string> DiskFiles::take_warnings() {
-  return std::exchange(warnings_, {});
-}
+std::vector<std::string> DiskFiles::take_warnings() { return std::exchange(warnings_, {}); }
 
 }  // namespace config

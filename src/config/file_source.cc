@@ -12,20 +12,13 @@ namespace config {
 
 std::string_view name_of(Purpose purpose) noexcept {
   switch (purpose) {
-    case Purpose::config:
-      return "configuration file";
-    case Purpose::certificate:
-      return "certificate";
-    case Purpose::key:
-      return "private key";
-    case Purpose::trusted_certificates:
-      return "trusted certificates";
-    case Purpose::list:
-      return "list";
-    case Purpose::log_append:
-      return "log";
-    case Purpose::place:
-      return "path";
+    case Purpose::config: return "configuration file";
+    case Purpose::certificate: return "certificate";
+    case Purpose::key: return "private key";
+    case Purpose::trusted_certificates: return "trusted certificates";
+    case Purpose::list: return "list";
+    case Purpose::log_append: return "log";
+    case Purpose::place: return "path";
   }
   return "file";
 }

@@ -60,8 +60,8 @@ class FileSource {
   /// The full name that a path from the configuration stands for.
   [[nodiscard]] virtual std::string full_name(std::string_view path, Purpose purpose) const = 0;
 
-  /// Known only after the configuration was parsed; keys are opened later. Nothing to do for sources
-  /// whose files were checked already.
+  /// Known only after the configuration was parsed; keys are opened later. Nothing to do for
+  /// sources whose files were checked already.
   virtual void set_key_policy(const KeyPolicy& /*policy*/) {}
 
   /// What was let pass but should be told, since the last call.

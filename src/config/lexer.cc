@@ -7,9 +7,7 @@
 namespace config {
 namespace {
 
-constexpr bool is_space(char c) noexcept {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 std::string unescape(std::string_view raw) {
   std::string out;
@@ -22,9 +20,7 @@ std::string unescape(std::string_view raw) {
     switch (raw[i + 1]) {
       case '"':
       case '\'':
-      case '\\':
-        out += raw[++i];
-        break;
+      case '\\': out += raw[++i]; break;
       case 't':
         out += '\t';
         ++i;
@@ -37,9 +33,7 @@ std::string unescape(std::string_view raw) {
         out += '\n';
         ++i;
         break;
-      default:
-        out += '\\';
-        break;
+      default: out += '\\'; break;
     }
   }
   return out;

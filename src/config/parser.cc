@@ -130,9 +130,7 @@ void Parser::statements(Lexer& lexer, Directive* block, std::vector<Directive>& 
         }
         diagnostics_.error(statement.at, "unexpected \"}\"");
         break;
-      case End::block_start:
-        open_block(lexer, std::move(statement), out);
-        break;
+      case End::block_start: open_block(lexer, std::move(statement), out); break;
       case End::semicolon: {
         if (!may_add(lexer, statement.words.front().at)) break;
         Directive directive = directive_from(statement);

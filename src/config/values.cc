@@ -88,17 +88,10 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
   std::uint64_t scale = 1;
   if (text.size() == 1) {
     switch (base::to_lower(text.front())) {
-      case 'k':
-        scale = std::uint64_t{1} << 10;
-        break;
-      case 'm':
-        scale = std::uint64_t{1} << 20;
-        break;
-      case 'g':
-        scale = std::uint64_t{1} << 30;
-        break;
-      default:
-        return std::nullopt;
+      case 'k': scale = std::uint64_t{1} << 10; break;
+      case 'm': scale = std::uint64_t{1} << 20; break;
+      case 'g': scale = std::uint64_t{1} << 30; break;
+      default: return std::nullopt;
     }
   } else if (!text.empty()) {
     return std::nullopt;

@@ -118,13 +118,21 @@ TEST_F(AbsoluteLocation, HasNoPortOnUnixSockets) {
   EXPECT_EQ(absolute_location("/a", exchange_), "http://example.com/a");
 }
 
-constexpr config::DirectiveSpec kBlocks[] = {
-    {.name = "http", .contexts = config::Context::main, .arguments = config::takes(0),
-     .block = config::opens(config::Context::http), .documentation = "d"},
-    {.name = "server", .contexts = config::Context::http, .arguments = config::takes(0),
-     .block = config::opens(config::Context::server), .documentation = "d"},
-    {.name = "location", .contexts = config::Context::server, .arguments = config::takes(1),
-     .block = config::opens(config::Context::location), .documentation = "d"}};
+constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
+                                              .contexts = config::Context::main,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::http),
+                                              .documentation = "d"},
+                                             {.name = "server",
+                                              .contexts = config::Context::http,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::server),
+                                              .documentation = "d"},
+                                             {.name = "location",
+                                              .contexts = config::Context::server,
+                                              .arguments = config::takes(1),
+                                              .block = config::opens(config::Context::location),
+                                              .documentation = "d"}};
 
 class Return : public ::testing::Test {
  protected:
@@ -220,8 +228,9 @@ TEST_F(Return, ObeysTheFirstOneAndChecksAll) {
 }
 
 TEST_F(Return, RefusesCodesThatAreNone) {
-  load("return 1000; return /path; return 99x; return -1; return ftp://a; return http://a b; "
-       "return 99999999999999999999;");
+  load(
+      "return 1000; return /path; return 99x; return -1; return ftp://a; return http://a b; "
+      "return 99999999999999999999;");
   EXPECT_THAT(messages(),
               ElementsAre("invalid return code \"1000\"", "invalid return code \"/path\"",
                           "invalid return code \"99x\"", "invalid return code \"-1\"",

@@ -23,8 +23,7 @@ constexpr std::string_view kCodes =
     "a status of 200 to 999, or a URL that begins with http://, https:// or $scheme";
 
 bool is_url(std::string_view text) {
-  return text.starts_with("http://") || text.starts_with("https://") ||
-         text.starts_with("$scheme");
+  return text.starts_with("http://") || text.starts_with("https://") || text.starts_with("$scheme");
 }
 
 void refuse_code(const Binding& binding, std::string_view hint) {
@@ -48,8 +47,9 @@ std::optional<ReturnOptions> read_return(const Binding& binding) {
     return std::nullopt;
   }
   if (*status < 200) {
-    refuse_code(binding, "1xx announce another response, which would never come (RFC 9110 §15.2), "
-                         "and smaller ones do not exist: 200 to 999");
+    refuse_code(binding,
+                "1xx announce another response, which would never come (RFC 9110 §15.2), "
+                "and smaller ones do not exist: 200 to 999");
     return std::nullopt;
   }
   ReturnOptions options;
@@ -71,10 +71,13 @@ void set_return(Binding& binding) {
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
-    {.name = "return", .contexts = Context::server | Context::location,
-     .arguments = config::takes(1, 2), .repeat = config::Repeat::repeatable,
+    {.name = "return",
+     .contexts = Context::server | Context::location,
+     .arguments = config::takes(1, 2),
+     .repeat = config::Repeat::repeatable,
      .syntax = "CODE [TEXT] | CODE URL | URL",
-     .documentation = "Answers at once: with a status, a text, a redirect; 444 closes without a word.",
+     .documentation =
+         "Answers at once: with a status, a text, a redirect; 444 closes without a word.",
      .set = set_return},
 };
 

@@ -39,8 +39,10 @@ void add_header(Binding& binding) {
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
-    {.name = "add_header", .contexts = config::kHttpServerLocation,
-     .arguments = config::takes(2, 3), .repeat = config::Repeat::repeatable,
+    {.name = "add_header",
+     .contexts = config::kHttpServerLocation,
+     .arguments = config::takes(2, 3),
+     .repeat = config::Repeat::repeatable,
      .syntax = "NAME VALUE [always]",
      .documentation = "A header of the response to the client; with \"always\" on errors, too.",
      .set = add_header},
@@ -52,9 +54,7 @@ bool is_usual_success(unsigned status) {
 }
 
 // Fields of which a response has one.
-bool replaces(FieldName id) {
-  return id == FieldName::last_modified || id == FieldName::etag;
-}
+bool replaces(FieldName id) { return id == FieldName::last_modified || id == FieldName::etag; }
 
 void check_text(const AddedHeader& header, const script::Value& value,
                 config::Diagnostics& diagnostics) {
@@ -62,9 +62,10 @@ void check_text(const AddedHeader& header, const script::Value& value,
     return piece.kind() != script::Piece::Kind::literal || http::is_field_value(piece.text());
   });
   if (good) return;
-  diagnostics.error(header.value.at, "the value of header \"" + header.name +
-                                         "\" has a line break or another control character",
-                    "a header's value is one line");
+  diagnostics.error(
+      header.value.at,
+      "the value of header \"" + header.name + "\" has a line break or another control character",
+      "a header's value is one line");
 }
 
 }  // namespace

@@ -41,11 +41,11 @@ extern const config::Feature kAddHeaderFeature;
 void provision_add_header(config::Level& level, script::Variables& variables,
                           config::Diagnostics& diagnostics);
 
-/// Adds to exchange.response.fields, by the status that stands there. Without `always`: 200, 201, 204,
-/// 206, 301, 302, 303, 304, 307 and 308 only. An empty value adds nothing. Last-Modified and ETag
-/// replace the response's own, and an empty value removes it; all others are added to what is there,
-/// Cache-Control, Link and Vary as further lines (nginx's ngx_http_set_headers). False: the fields'
-/// limit was reached, or a value passed its own.
+/// Adds to exchange.response.fields, by the status that stands there. Without `always`: 200, 201,
+/// 204, 206, 301, 302, 303, 304, 307 and 308 only. An empty value adds nothing. Last-Modified and
+/// ETag replace the response's own, and an empty value removes it; all others are added to what is
+/// there, Cache-Control, Link and Vary as further lines (nginx's ngx_http_set_headers). False: the
+/// fields' limit was reached, or a value passed its own.
 [[nodiscard]] bool apply_add_header(const config::Level& level, exchange::Exchange& exchange);
 
 }  // namespace filter

@@ -19,11 +19,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr config::DirectiveSpec kBlocks[] = {
-    {.name = "http", .contexts = config::Context::main, .arguments = config::takes(0),
-     .block = config::opens(config::Context::http), .documentation = "d"},
-    {.name = "server", .contexts = config::Context::http, .arguments = config::takes(0),
-     .block = config::opens(config::Context::server), .documentation = "d"}};
+constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
+                                              .contexts = config::Context::main,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::http),
+                                              .documentation = "d"},
+                                             {.name = "server",
+                                              .contexts = config::Context::http,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::server),
+                                              .documentation = "d"}};
 
 class AddHeader : public ::testing::Test {
  protected:
@@ -76,8 +81,8 @@ class AddHeader : public ::testing::Test {
 TEST_F(AddHeader, AddsBehindWhatTheBackendSent) {
   load("add_header X-Frame-Options DENY; add_header X-A b;");
   backend_sent("X-Frame-Options", "SAMEORIGIN");
-  EXPECT_THAT(fields(), ElementsAre("X-Frame-Options: SAMEORIGIN", "X-Frame-Options: DENY",
-                                    "X-A: b"));
+  EXPECT_THAT(fields(),
+              ElementsAre("X-Frame-Options: SAMEORIGIN", "X-Frame-Options: DENY", "X-A: b"));
 }
 
 TEST_F(AddHeader, AddsToTheStatusesOfSuccessAndRedirection) {
@@ -115,8 +120,8 @@ TEST_F(AddHeader, ReplacesLastModifiedAndETagInTheirPlace) {
   load("add_header last-modified \"Tue, 15 Nov 1994 12:45:26 GMT\"; add_header ETag '\"x\"';");
   backend_sent("Last-Modified", "Mon, 14 Nov 1994 12:45:26 GMT");
   backend_sent("X-A", "b");
-  EXPECT_THAT(fields(), ElementsAre("last-modified: Tue, 15 Nov 1994 12:45:26 GMT", "X-A: b",
-                                    "ETag: \"x\""));
+  EXPECT_THAT(fields(),
+              ElementsAre("last-modified: Tue, 15 Nov 1994 12:45:26 GMT", "X-A: b", "ETag: \"x\""));
 }
 
 TEST_F(AddHeader, RemovesLastModifiedAndETagByAnEmptyValue) {
@@ -172,9 +177,8 @@ TEST_F(AddHeader, IgnoresTheLengthOfTheMessageWithAWarning) {
 
 TEST_F(AddHeader, RefusesNamesThatAreNone) {
   load("add_header X-A: b; add_header \"X A\" b; add_header \"\" b;");
-  EXPECT_THAT(messages(),
-              ElementsAre("invalid header name \"X-A:\"", "invalid header name \"X A\"",
-                          "invalid header name \"\""));
+  EXPECT_THAT(messages(), ElementsAre("invalid header name \"X-A:\"", "invalid header name \"X A\"",
+                                      "invalid header name \"\""));
   EXPECT_THAT(diagnostics_.list()[0].hint, HasSubstr("without its colon"));
 }
 

@@ -27,7 +27,8 @@ class Body {
 
   /// The next piece, empty at the end. Errors: protocol (bad framing), end_of_stream (cut off), and
   /// those of streams. After an error or the end it must not be called again.
-  [[nodiscard]] virtual async::Task<base::Result<std::string_view>> read(base::Deadline deadline) = 0;
+  [[nodiscard]] virtual async::Task<base::Result<std::string_view>> read(
+      base::Deadline deadline) = 0;
 
   /// What read() would give without waiting: nothing if it would wait.
   [[nodiscard]] virtual std::optional<base::Result<std::string_view>> try_read() = 0;

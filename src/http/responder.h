@@ -46,7 +46,7 @@ class Responder {
   [[nodiscard]] virtual bool head_sent() const noexcept = 0;
   /// The response was sent whole, as its framing promised.
   [[nodiscard]] virtual bool ended() const noexcept = 0;
-  [[nodiscard]] virtual std::uint64_t bytes_sent() const noexcept = 0;       // all
+  [[nodiscard]] virtual std::uint64_t bytes_sent() const noexcept = 0;  // all
   [[nodiscard]] virtual std::uint64_t head_bytes_sent() const noexcept = 0;  // heads alone
 };
 

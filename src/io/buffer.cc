@@ -13,8 +13,8 @@ struct SizeClass {
   std::size_t size;
   std::size_t kept;  // blocks kept per thread: at most half a megabyte of a class
 };
-constexpr std::array<SizeClass, 4> kClasses{{
-    {4 * 1024, 32}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
+constexpr std::array<SizeClass, 4> kClasses{
+    {{4 * 1024, 32}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
 
 struct FreeLists {
   std::array<std::vector<char*>, kClasses.size()> lists;
@@ -88,7 +88,8 @@ void Buffer::append(std::string_view text) noexcept {
 void Buffer::compact() noexcept {
   if (begin_ == 0) return;
   const std::string_view kept = readable();
-  std::copy(kept.begin(), kept.end(), memory().begin());  // forwards: the target is before the source
+  std::copy(kept.begin(), kept.end(),
+            memory().begin());  // forwards: the target is before the source
   end_ = kept.size();
   begin_ = 0;
 }

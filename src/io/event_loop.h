@@ -1,8 +1,9 @@
 // EventLoop: one thread's epoll, timers, ready coroutines and messages from other threads.
 //
-// A turn: wait → hand out readiness (edge-triggered) → fire timers → run ready coroutines → messages.
-// Readiness and timers only post coroutines to the executor; nothing is resumed in the middle of a
-// callback. A watchdog counts turns whose work took longer than 10 ms: the sign that something blocks.
+// A turn: wait → hand out readiness (edge-triggered) → fire timers → run ready coroutines →
+// messages. Readiness and timers only post coroutines to the executor; nothing is resumed in the
+// middle of a callback. A watchdog counts turns whose work took longer than 10 ms: the sign that
+// something blocks.
 //
 // Everything but post() and stop() belongs to the thread that calls run().
 #pragma once
@@ -70,8 +71,8 @@ class EventLoop {
   /// Forgets `pollable`, also in the batch being handed out. Call before closing `fd`.
   void remove(int fd, Pollable& pollable) noexcept;
 
-  /// The same for a descriptor that is about to be closed and has no duplicate: closing takes it out
-  /// of epoll, so no system call is spent.
+  /// The same for a descriptor that is about to be closed and has no duplicate: closing takes it
+  /// out of epoll, so no system call is spent.
   void forget(Pollable& pollable) noexcept;
 
   static constexpr std::chrono::milliseconds kStallLimit{10};
@@ -94,7 +95,7 @@ class EventLoop {
   base::Fd wakeup_fd_;
   std::vector<epoll_event> events_;
   std::span<epoll_event> handing_out_;
-  std::mutex mutex_;               // guards messages_
+  std::mutex mutex_;  // guards messages_
   std::vector<Message> messages_;
   std::atomic<bool> stopping_ = false;
   std::uint64_t stalled_turns_ = 0;

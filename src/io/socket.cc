@@ -45,8 +45,8 @@ base::Result<std::size_t> SocketStream::try_read(std::span<char> into) noexcept 
 
 namespace {
 
-// One piece leaves by send(), which is cheaper for the kernel than sendmsg(); a few small ones (a head
-// and a short body) are copied together first, which costs less than the difference.
+// One piece leaves by send(), which is cheaper for the kernel than sendmsg(); a few small ones (a
+// head and a short body) are copied together first, which costs less than the difference.
 constexpr std::size_t kCopied = 4096;
 
 ssize_t send_pieces(int socket, std::span<const iovec> pieces, std::size_t total) noexcept {
@@ -154,8 +154,7 @@ async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(EventLoop& loop
   CO_TRY(auto stream, SocketStream::adopt(loop, std::move(socket)));
   if (connect_error == EINPROGRESS) {
     stream->expect_connect();
-    const auto writable =
-        co_await ready(*stream, Direction::write, deadline, Waiting::busy);
+    const auto writable = co_await ready(*stream, Direction::write, deadline, Waiting::busy);
     if (!writable) co_return base::fail(writable.error().during("connect() failed"));
     if (const int error = stream->take_socket_error(); error != 0) {
       co_return base::fail(base::error_from_errno(error, "connect() failed"));
@@ -167,7 +166,8 @@ async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(EventLoop& loop
 
 namespace {
 
-// The file of a Unix socket whose owner died stays behind; one that is served must not be taken over.
+// The file of a Unix socket whose owner died stays behind; one that is served must not be taken
+// over.
 bool is_stale_socket(const base::Address& address) {
   const std::string path = address.text().substr(5);
   struct stat status{};
@@ -175,8 +175,8 @@ bool is_stale_socket(const base::Address& address) {
     return false;
   }
   const base::Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const bool refused = ::connect(probe.get(), address.native(), address.native_size()) != 0 &&
-                       errno == ECONNREFUSED;
+  const bool refused =
+      ::connect(probe.get(), address.native(), address.native_size()) != 0 && errno == ECONNREFUSED;
   return refused && ::unlink(path.c_str()) == 0;
 }
 

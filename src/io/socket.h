@@ -23,7 +23,8 @@ class SocketStream final : public Stream, private Pollable {
   ~SocketStream() override;
 
   [[nodiscard]] base::Result<std::size_t> try_read(std::span<char> into) noexcept override;
-  [[nodiscard]] base::Result<std::size_t> try_write(std::span<const iovec> pieces) noexcept override;
+  [[nodiscard]] base::Result<std::size_t> try_write(
+      std::span<const iovec> pieces) noexcept override;
   [[nodiscard]] bool may_be_ready(Direction direction) const noexcept override;
   void set_waiter(Direction direction, Waiter* waiter) noexcept override;
   void shutdown_write() noexcept override;
@@ -81,8 +82,8 @@ class Listener final : private Pollable {
   ~Listener();
 
   class Accept;
-  /// The next connection; errors of the peer (ECONNABORTED) are skipped, `exhausted` is reported and
-  /// leaves the connection in the queue.
+  /// The next connection; errors of the peer (ECONNABORTED) are skipped, `exhausted` is reported
+  /// and leaves the connection in the queue.
   [[nodiscard]] Accept accept(Waiting waiting = Waiting::busy) noexcept;
 
  private:

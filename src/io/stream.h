@@ -1,4 +1,5 @@
-// Stream: bytes both ways. TCP, Unix sockets, TLS and the test pipe are the same to whoever uses them.
+// Stream: bytes both ways. TCP, Unix sockets, TLS and the test pipe are the same to whoever uses
+// them.
 //
 // The interface is two non-blocking attempts and one waiter per direction; the operations that
 // coroutines await (read, write_all, ready) are made of these, for every kind of stream, without a
@@ -8,9 +9,9 @@
 //   CO_TRY_VOID(co_await write_all(stream, pieces, deadline));
 //   CO_TRY_VOID(co_await ready(stream, Direction::read, deadline, Waiting::idle));
 //
-// Each completes with Error timed_out at its deadline and Error cancelled when its Scope is stopped.
-// Attempts are made before anything waits: on a busy connection nothing suspends.
-// At most one reader and one writer wait on a stream at a time. A stream lives longer than them.
+// Each completes with Error timed_out at its deadline and Error cancelled when its Scope is
+// stopped. Attempts are made before anything waits: on a busy connection nothing suspends. At most
+// one reader and one writer wait on a stream at a time. A stream lives longer than them.
 #pragma once
 
 #include <sys/uio.h>
@@ -158,14 +159,16 @@ class ReadyOperation final : public StreamOperation {
   return {const_cast<char*>(text.data()), text.size()};
 }
 
-/// At least one byte, or 0 at the end of the stream. `into` must not be empty and must stay in place.
+/// At least one byte, or 0 at the end of the stream. `into` must not be empty and must stay in
+/// place.
 [[nodiscard]] inline ReadOperation read(Stream& stream, std::span<char> into,
                                         base::Deadline deadline) noexcept {
   return {stream, into, deadline};
 }
 
 /// All of `pieces`, which are changed on the way (they say what is left); they must stay in place.
-/// The deadline is for the whole: callers that mean "between two writes" pass pieces of bounded size.
+/// The deadline is for the whole: callers that mean "between two writes" pass pieces of bounded
+/// size.
 [[nodiscard]] inline WriteOperation write_all(Stream& stream, std::span<iovec> pieces,
                                               base::Deadline deadline) noexcept {
   return {stream, pieces, deadline};

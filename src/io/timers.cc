@@ -55,7 +55,8 @@ std::optional<base::TimePoint> TimerWheel::next() const noexcept {
   for (std::uint64_t ahead = 1; ahead <= kSlots; ++ahead) {
     if (occupied(inner[(tick_ + ahead) % kSlots])) return time_of(tick_ + ahead);
     // At a round's end the outer wheels may bring timers in.
-    if ((tick_ + ahead) % kSlots == 0 && occupied(wheels_[1].slots[((tick_ + ahead) >> 8U) % kSlots])) {
+    if ((tick_ + ahead) % kSlots == 0 &&
+        occupied(wheels_[1].slots[((tick_ + ahead) >> 8U) % kSlots])) {
       return time_of(tick_ + ahead);
     }
   }

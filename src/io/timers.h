@@ -1,9 +1,11 @@
-// TimerWheel: deadlines of thousands of connections, cheaply. Setting and clearing a timer moves four
-// pointers; time advances in ticks of 4 ms. A timer never fires early, and at most a tick late.
+// TimerWheel: deadlines of thousands of connections, cheaply. Setting and clearing a timer moves
+// four pointers; time advances in ticks of 4 ms. A timer never fires early, and at most a tick
+// late.
 //
-// Three wheels of 256 slots: the first holds the next 256 ticks (about a second), the second the next
-// 65,536 (over 4 minutes), the third 16 million (18 hours); what lies further waits in the last slot
-// and is placed again. A slot of an outer wheel is spread over the inner one when its time comes.
+// Three wheels of 256 slots: the first holds the next 256 ticks (about a second), the second the
+// next 65,536 (over 4 minutes), the third 16 million (18 hours); what lies further waits in the
+// last slot and is placed again. A slot of an outer wheel is spread over the inner one when its
+// time comes.
 #pragma once
 
 #include <array>
@@ -40,7 +42,8 @@ class TimerWheel {
   /// Fires what is due at `now`. Callbacks may set and clear any timer.
   void advance(base::TimePoint now) noexcept;
 
-  /// When advance should be called next: never later than the first timer's time, sometimes earlier.
+  /// When advance should be called next: never later than the first timer's time, sometimes
+  /// earlier.
   [[nodiscard]] std::optional<base::TimePoint> next() const noexcept;
 
  private:

@@ -22,9 +22,9 @@ using io::Waiting;
 using observe::Counter;
 using observe::Level;
 
-// [[gnu::noinline]] on a coroutine of this file: one that is inlined has its frame inside its caller's.
-// What does not run while a connection is idle must not be part of what an idle connection holds; it
-// was 10 KB.
+// [[gnu::noinline]] on a coroutine of this file: one that is inlined has its frame inside its
+// caller's. What does not run while a connection is idle must not be part of what an idle
+// connection holds; it was 10 KB.
 
 // How long, and for how many bytes, a client may go on sending after we have answered for the last
 // time: closing at once would reset the connection, and the client might lose the answer.
@@ -280,10 +280,11 @@ void log_handshake_failure(const Worker& worker, const exchange::Connection& fac
 }
 
 // The encrypted stream, or null when the connection is over.
-[[gnu::noinline]] async::Task<std::unique_ptr<io::Stream>> secure(Worker& worker, exchange::Connection& facts,
-                                                std::unique_ptr<io::Stream> plain,
-                                                const ListenGroup& group,
-                                                std::shared_ptr<Site> site) {
+[[gnu::noinline]] async::Task<std::unique_ptr<io::Stream>> secure(Worker& worker,
+                                                                  exchange::Connection& facts,
+                                                                  std::unique_ptr<io::Stream> plain,
+                                                                  const ListenGroup& group,
+                                                                  std::shared_ptr<Site> site) {
   Site::Source source(*site, group);
   auto stream = tls::TlsStream::server(std::move(plain), source.initial(), source);
   const auto& options = group.servers[group.default_server]->level->get<ClientOptions>();

@@ -48,7 +48,9 @@ struct Context {
     return client_options().server_tokens.value_or(site.listing().compat_nginx);
   }
   [[nodiscard]] base::TimePoint now() const noexcept { return worker.loop.now(); }
-  void count(observe::Counter counter, std::uint64_t n = 1) const { worker.counters.add(counter, n); }
+  void count(observe::Counter counter, std::uint64_t n = 1) const {
+    worker.counters.add(counter, n);
+  }
   /// Times for variables, as of now.
   void take_time() noexcept {
     exchange.now = worker.loop.now();

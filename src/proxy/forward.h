@@ -1,5 +1,5 @@
-// forward: the content handler of proxy_pass. Chooses a backend, sends the request, relays the answer;
-// tries again where that is safe.
+// forward: the content handler of proxy_pass. Chooses a backend, sends the request, relays the
+// answer; tries again where that is safe.
 #pragma once
 
 #include <optional>

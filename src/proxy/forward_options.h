@@ -3,9 +3,9 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -44,16 +44,15 @@ struct ForwardOptions {
   config::Setting<std::vector<RedirectRule>> redirects;
   config::Setting<config::Word> ssl_name;
   config::Setting<bool> ssl_server_name{true};  // compat nginx: off
-  config::Setting<bool> ssl_verify{true};       // compat nginx: off
+  config::Setting<bool> ssl_verify{true};  // compat nginx: off
   config::Setting<std::uint64_t> ssl_verify_depth{1};
   config::Setting<std::shared_ptr<const tls::TrustedCertificates>> ssl_trusted;
 
   auto settings(this auto& self) {
-    return std::tie(self.buffering, self.request_buffering, self.connect_timeout,
-                    self.read_timeout, self.send_timeout, self.http_version, self.set_headers,
-                    self.hide_headers, self.pass_headers, self.redirects, self.ssl_name,
-                    self.ssl_server_name, self.ssl_verify, self.ssl_verify_depth,
-                    self.ssl_trusted);
+    return std::tie(self.buffering, self.request_buffering, self.connect_timeout, self.read_timeout,
+                    self.send_timeout, self.http_version, self.set_headers, self.hide_headers,
+                    self.pass_headers, self.redirects, self.ssl_name, self.ssl_server_name,
+                    self.ssl_verify, self.ssl_verify_depth, self.ssl_trusted);
   }
 };
 

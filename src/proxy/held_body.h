@@ -1,6 +1,6 @@
-// HeldBody: a request's body received whole before a backend is asked (proxy_request_buffering on), so
-// that slow clients cost backends nothing and an attempt can be repeated. The first bytes stay in
-// memory, a longer body goes to a file without a name, which the kernel removes by itself.
+// HeldBody: a request's body received whole before a backend is asked (proxy_request_buffering on),
+// so that slow clients cost backends nothing and an attempt can be repeated. The first bytes stay
+// in memory, a longer body goes to a file without a name, which the kernel removes by itself.
 #pragma once
 
 #include <cstdint>

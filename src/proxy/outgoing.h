@@ -1,5 +1,5 @@
-// The request as a backend gets it: the client's fields less what belongs to its connection and what
-// it must not claim, then what the configuration sets.
+// The request as a backend gets it: the client's fields less what belongs to its connection and
+// what it must not claim, then what the configuration sets.
 #pragma once
 
 #include <expected>
@@ -29,8 +29,8 @@ struct Destination {
 [[nodiscard]] std::expected<Destination, std::string> choose_destination(Context& context,
                                                                          const ForwardPlan& plan);
 
-/// Fills method, version and fields. `upgrade` is set when the backend is asked to switch protocols.
-/// Error: too many fields, or a value that outgrew its bounds.
+/// Fills method, version and fields. `upgrade` is set when the backend is asked to switch
+/// protocols. Error: too many fields, or a value that outgrew its bounds.
 [[nodiscard]] base::Result<void> make_request(Context& context, const ForwardPlan& plan,
                                               const Destination& destination,
                                               http::h1::OutgoingRequest& request, bool& upgrade);

@@ -104,7 +104,8 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   const auto group = groups_.find(base::lower(plan.target.authority));
   if (group != groups_.end()) {
     plan.cluster = group->second;
-    if (plan.target.https && !pass.target.text.empty() && level.get<ForwardOptions>().ssl_verify.value &&
+    if (plan.target.https && !pass.target.text.empty() &&
+        level.get<ForwardOptions>().ssl_verify.value &&
         !level.get<ForwardOptions>().ssl_name.is_set && !flags_.compat_nginx) {
       diagnostics_.warning(at,
                            "backends of \"" + plan.target.authority +
@@ -115,11 +116,12 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   } else {
     auto endpoint = upstream::parse_endpoint(plan.target.authority);
     if (!endpoint) {
-      return diagnostics_.error(at, std::string(endpoint.error()) + " in upstream \"" +
-                                        plan.target.authority + "\"");
+      return diagnostics_.error(
+          at, std::string(endpoint.error()) + " in upstream \"" + plan.target.authority + "\"");
     }
     if (endpoint->port) plan.port = *endpoint->port;
-    auto& shared = implicit_[(plan.target.https ? "s:" : "p:") + base::lower(plan.target.authority)];
+    auto& shared =
+        implicit_[(plan.target.https ? "s:" : "p:") + base::lower(plan.target.authority)];
     if (shared == nullptr) {
       shared = std::make_shared<const upstream::ClusterSpec>(
           upstream::implicit_cluster(*std::move(endpoint), scheme_port, plan.keep_alive));
@@ -138,8 +140,7 @@ void PlanMaker::plan_headers(const ForwardOptions& options, ForwardPlan& plan) {
     const FieldName id = http::intern(setting.name);
     if (id == FieldName::content_length || id == FieldName::transfer_encoding) {
       if (!setting.value.text.empty()) {
-        diagnostics_.warning(setting.value.at,
-                             "\"" + setting.name + "\" is always the proxy's own",
+        diagnostics_.warning(setting.value.at, "\"" + setting.name + "\" is always the proxy's own",
                              "remove the line: framing can't be set");
       }
       continue;
@@ -218,9 +219,9 @@ void PlanMaker::plan_tls(const ForwardOptions& options, const PassOptions& pass,
     policy.trusted = system_;
   }
   if (policy.verify && policy.trusted == nullptr && !plan.dynamic) {
-    return diagnostics_.error(
-        pass.target.at, "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
-        "name a file of authorities with proxy_ssl_trusted_certificate");
+    return diagnostics_.error(pass.target.at,
+                              "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
+                              "name a file of authorities with proxy_ssl_trusted_certificate");
   }
   // A target that turns out to be https without anything to verify it by is refused then.
   if (!policy.verify || policy.trusted != nullptr) plan.tls_policy = share(std::move(policy));

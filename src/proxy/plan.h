@@ -42,7 +42,7 @@ struct HeaderPlan {
 };
 
 struct RedirectPlan {
-  script::Value from;                     // a prefix, when there is no pattern
+  script::Value from;  // a prefix, when there is no pattern
   std::optional<script::Pattern> pattern;
   script::Value to;
 };
@@ -50,7 +50,7 @@ struct RedirectPlan {
 /// The target of a proxy_pass: scheme, authority and perhaps a URI.
 struct PassTarget {
   bool https = false;
-  std::string authority;           // "backend:8080", "unix:/run/app.sock"
+  std::string authority;  // "backend:8080", "unix:/run/app.sock"
   std::optional<std::string> uri;  // "/path", when one was given
 };
 /// The error is in nginx's words.
@@ -59,16 +59,16 @@ struct PassTarget {
 struct ForwardPlan {
   const ForwardOptions* options = nullptr;
   std::optional<script::Value> dynamic;  // proxy_pass with variables: parsed for each request
-  PassTarget target;                     // otherwise
+  PassTarget target;  // otherwise
   std::shared_ptr<const upstream::ClusterSpec> cluster;
-  upstream::KeepAlive keep_alive;        // of clusters made at run time
-  std::uint16_t port = 0;                // $proxy_port
-  bool as_received = false;              // compat nginx: the path's bytes, whatever they decode to
-  std::size_t replaced_prefix = 0;       // bytes of the path that target.uri stands for
+  upstream::KeepAlive keep_alive;  // of clusters made at run time
+  std::uint16_t port = 0;  // $proxy_port
+  bool as_received = false;  // compat nginx: the path's bytes, whatever they decode to
+  std::size_t replaced_prefix = 0;  // bytes of the path that target.uri stands for
 
-  std::vector<HeaderPlan> set_headers;   // defaults included
-  NameSet set_names;                     // their names: the client's own are not forwarded
-  bool sets_connection = false;          // Connection or Upgrade are set by the configuration
+  std::vector<HeaderPlan> set_headers;  // defaults included
+  NameSet set_names;  // their names: the client's own are not forwarded
+  bool sets_connection = false;  // Connection or Upgrade are set by the configuration
   NameSet hidden;
   std::vector<RedirectPlan> redirects;
 

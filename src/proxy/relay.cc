@@ -14,7 +14,8 @@ using http::End;
 // Small pieces (chunks, mostly) that have arrived already travel together.
 constexpr std::size_t kGather = 16 * 1024;
 
-// Appends what has been received and fits. Stops before a piece that does not fit: it is given back.
+// Appends what has been received and fits. Stops before a piece that does not fit: it is given
+// back.
 base::Result<std::string_view> gather(http::h1::BodyReader& body, std::string_view first,
                                       io::Buffer& buffer) {
   buffer.append(first);
@@ -31,7 +32,9 @@ base::Result<std::string_view> gather(http::h1::BodyReader& body, std::string_vi
 class ResponseRelay {
  public:
   ResponseRelay(Context& context, const ForwardPlan& plan, http::h1::BodyReader& body)
-      : context_(context), body_(body), buffering_(*plan.options->buffering),
+      : context_(context),
+        body_(body),
+        buffering_(*plan.options->buffering),
         read_timeout_(*plan.options->read_timeout),
         send_timeout_(*context.client_options().send_timeout) {}
 
@@ -126,7 +129,8 @@ async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan
     }
     const auto sent = co_await writer.send({}, piece, End::no, deadline);
     if (!sent) {
-      if (sent.error().is(base::ErrorCode::timed_out) || sent.error().is(base::ErrorCode::cancelled)) {
+      if (sent.error().is(base::ErrorCode::timed_out) ||
+          sent.error().is(base::ErrorCode::cancelled)) {
         co_return base::fail(sent.error().from(ErrorSource::upstream));
       }
       co_return base::Result<void>{};

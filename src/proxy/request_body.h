@@ -1,5 +1,5 @@
-// RequestBody: the client's body as a backend may have it: bounded by client_max_body_size, timed by
-// client_body_timeout, asked for by "100 Continue" when the client waits for that.
+// RequestBody: the client's body as a backend may have it: bounded by client_max_body_size, timed
+// by client_body_timeout, asked for by "100 Continue" when the client waits for that.
 #pragma once
 
 #include <chrono>

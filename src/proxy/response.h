@@ -8,8 +8,8 @@
 
 namespace proxy {
 
-/// Sends an answer of our own: an error page, a redirect, a text. Nothing is sent if a head has gone
-/// out already; the connection is then closed.
+/// Sends an answer of our own: an error page, a redirect, a text. Nothing is sent if a head has
+/// gone out already; the connection is then closed.
 [[nodiscard]] async::Task<base::Result<void>> respond(Context& context, Answer answer);
 
 /// Fills exchange.response from exchange.upstream_response: hop-by-hop and hidden fields removed,

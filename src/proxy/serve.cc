@@ -35,8 +35,8 @@ void identify_client(Context& context) {
   admission::apply_real_ip(*context.level, exchange);
 }
 
-// TRACE would show a client what other proxies and we have added to its request. nginx has no use for
-// it either.
+// TRACE would show a client what other proxies and we have added to its request. nginx has no use
+// for it either.
 Step refuse_trace(Context& context) {
   if (context.exchange.request.method != http::Method::trace) return std::nullopt;
   return Answer{.status = 405};
@@ -99,8 +99,7 @@ Step find_location(Context& context) {
   context.location = match->location;
   context.level = context.location != nullptr ? context.location->level : context.server->level;
   if (!match->redirect_to_slash) return std::nullopt;
-  const auto path =
-      http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
+  const auto path = http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
   const std::string_view question = exchange.args.empty() ? "" : "?";
   return Answer{.status = 301,
                 .location = content::absolute_location(

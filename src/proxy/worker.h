@@ -68,7 +68,7 @@ struct Worker {
 /// The same from the first request on, over a stream that is established: `facts` says whose it is.
 /// `listener` finds the virtual servers. The stream is ended in order, unless it was aborted.
 [[nodiscard]] async::Task<void> serve_http(Worker& worker,
-                                             std::unique_ptr<exchange::Connection> facts,
+                                           std::unique_ptr<exchange::Connection> facts,
                                            std::unique_ptr<io::Stream> stream,
                                            base::Address listener);
 

@@ -35,7 +35,8 @@ std::optional<NameMatch> NameTable::find(std::string_view host, base::Captures& 
                                          script::Slots slots) const {
   if (const auto found = exact_.find(host); found != exact_.end()) return NameMatch{found->second};
   if (!leading_.empty()) {
-    for (auto dot = host.find('.', 1); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
+    for (auto dot = host.find('.', 1); dot != std::string_view::npos;
+         dot = host.find('.', dot + 1)) {
       const auto found = leading_.find(host.substr(dot));
       if (found != leading_.end()) return NameMatch{found->second};
     }

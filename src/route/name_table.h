@@ -1,6 +1,7 @@
-// NameTable: from a host name to what serves it, in nginx's order: the exact name; the longest wildcard
-// with a leading star ("*.example.com"); the longest with a trailing one ("mail.*"); the first regular
-// expression. Used by SNI (certificates) and by Host (virtual servers), so that both agree.
+// NameTable: from a host name to what serves it, in nginx's order: the exact name; the longest
+// wildcard with a leading star ("*.example.com"); the longest with a trailing one ("mail.*"); the
+// first regular expression. Used by SNI (certificates) and by Host (virtual servers), so that both
+// agree.
 //
 // All but the regular expressions are hash look-ups, one per label of the name.
 // Immutable after the configuration is built; shared by threads.
@@ -53,7 +54,7 @@ class NameTable {
     std::size_t value;
   };
   Map exact_;
-  Map leading_;   // ".example.com" for "*.example.com"
+  Map leading_;  // ".example.com" for "*.example.com"
   Map trailing_;  // "mail." for "mail.*"
   std::vector<Entry> patterns_;
 };

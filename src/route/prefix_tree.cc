@@ -18,7 +18,8 @@ PrefixTree::Node* PrefixTree::Node::child_for(char first) const noexcept {
   return nullptr;
 }
 
-// Cuts the edge to `node`: its first `at` bytes lead to it, the rest to a new child with all it had.
+// Cuts the edge to `node`: its first `at` bytes lead to it, the rest to a new child with all it
+// had.
 void PrefixTree::split(Node& node, std::size_t at) {
   auto rest = std::make_unique<Node>();
   rest->edge = node.edge.substr(at);

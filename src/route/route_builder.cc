@@ -23,7 +23,8 @@ RouteTable build_routes(const config::Level& server, script::Variables& variable
       location->redirect_without_slash = redirects_slash(*level);
     }
     RouteTable nested = build_routes(*level, variables, diagnostics, redirects_slash);
-    if (!nested.locations().empty()) location->nested = std::make_unique<RouteTable>(std::move(nested));
+    if (!nested.locations().empty())
+      location->nested = std::make_unique<RouteTable>(std::move(nested));
     if (!table.add(std::move(location))) {
       diagnostics.error(options->where, "duplicate location \"" + options->name + "\"");
     }

@@ -51,7 +51,8 @@ void read_parameter(Binding& binding, std::size_t i, ListenOptions& listen) {
                     "clients are served over HTTP/1.1");
   } else if (word.starts_with("backlog=")) {
     const auto backlog = base::parse_number<std::uint16_t>(value);
-    if (!backlog || *backlog == 0) return binding.error_at(i, "invalid backlog \"" + std::string(value) + "\"");
+    if (!backlog || *backlog == 0)
+      return binding.error_at(i, "invalid backlog \"" + std::string(value) + "\"");
     listen.backlog = *backlog;
     listen.has_socket_options = true;
   } else if (word.starts_with("ipv6only=")) {
@@ -62,16 +63,16 @@ void read_parameter(Binding& binding, std::size_t i, ListenOptions& listen) {
     listen.has_socket_options = true;
   } else {
     constexpr std::string_view kLater[] = {"proxy_protocol", "deferred", "multipath", "quic"};
-    constexpr std::string_view kLaterWithValue[] = {"fastopen=", "accept_filter=", "rcvbuf=",
-                                                    "sndbuf=", "so_keepalive=", "setfib="};
+    constexpr std::string_view kLaterWithValue[] = {
+        "fastopen=", "accept_filter=", "rcvbuf=", "sndbuf=", "so_keepalive=", "setfib="};
     const auto is_prefix = [&](std::string_view prefix) { return word.starts_with(prefix); };
     if (std::ranges::find(kLater, word) != std::end(kLater) ||
         std::ranges::any_of(kLaterWithValue, is_prefix)) {
       return binding.error_at(i, "the parameter \"" + std::string(word) + "\" is not supported yet",
                               "remove it");
     }
-    constexpr std::string_view kKnown[] = {"default_server", "ssl", "http2", "backlog=",
-                                           "ipv6only=", "bind", "reuseport"};
+    constexpr std::string_view kKnown[] = {
+        "default_server", "ssl", "http2", "backlog=", "ipv6only=", "bind", "reuseport"};
     const auto meant = base::nearest(word, kKnown);
     binding.error_at(i, "invalid parameter \"" + std::string(word) + "\"",
                      meant ? "did you mean \"" + std::string(*meant) + "\"?" : "");
@@ -81,8 +82,8 @@ void read_parameter(Binding& binding, std::size_t i, ListenOptions& listen) {
 void add_listen(Binding& binding) {
   auto addresses = parse_listen_address(binding.argument(0));
   if (!addresses) {
-    return binding.error_at(0, addresses.error() + " in \"" + binding.argument(0) +
-                                   "\" of the \"listen\" directive");
+    return binding.error_at(
+        0, addresses.error() + " in \"" + binding.argument(0) + "\" of the \"listen\" directive");
   }
   ListenOptions listen;
   listen.where = binding.where();
@@ -154,24 +155,39 @@ void open_location(Binding& binding) {
 constexpr auto kServerOnly = config::ContextSet(Context::server);
 
 constexpr config::DirectiveSpec kDirectives[] = {
-    {.name = "server", .contexts = Context::http, .arguments = config::takes(0),
-     .block = config::opens(Context::server), .repeat = Repeat::repeatable, .syntax = "{ ... }",
-     .documentation = "A virtual server.", .set = open_server},
-    {.name = "listen", .contexts = kServerOnly, .arguments = config::takes_at_least(1),
+    {.name = "server",
+     .contexts = Context::http,
+     .arguments = config::takes(0),
+     .block = config::opens(Context::server),
+     .repeat = Repeat::repeatable,
+     .syntax = "{ ... }",
+     .documentation = "A virtual server.",
+     .set = open_server},
+    {.name = "listen",
+     .contexts = kServerOnly,
+     .arguments = config::takes_at_least(1),
      .repeat = Repeat::repeatable,
      .syntax = "ADDRESS[:PORT] | PORT | unix:PATH [default_server] [ssl] [backlog=N] "
                "[ipv6only=on|off] [reuseport]",
      .default_text = "*:80 | *:8000",
      .documentation = "Where the server takes connections, and whether they are TLS.",
      .set = add_listen},
-    {.name = "server_name", .contexts = kServerOnly, .arguments = config::takes_at_least(1),
-     .repeat = Repeat::repeatable, .syntax = "NAME...", .default_text = "\"\"",
+    {.name = "server_name",
+     .contexts = kServerOnly,
+     .arguments = config::takes_at_least(1),
+     .repeat = Repeat::repeatable,
+     .syntax = "NAME...",
+     .default_text = "\"\"",
      .documentation = "Names that the server answers to: exact, *.wildcard, wildcard.*, ~regex.",
      .set = add_names},
-    {.name = "location", .contexts = Context::server | Context::location,
-     .arguments = config::takes(1, 2), .block = config::opens(Context::location),
-     .repeat = Repeat::repeatable, .syntax = "[= | ~ | ~* | ^~] PATH { ... }  |  @NAME { ... }",
-     .documentation = "What happens to requests with such a path.", .set = open_location},
+    {.name = "location",
+     .contexts = Context::server | Context::location,
+     .arguments = config::takes(1, 2),
+     .block = config::opens(Context::location),
+     .repeat = Repeat::repeatable,
+     .syntax = "[= | ~ | ~* | ^~] PATH { ... }  |  @NAME { ... }",
+     .documentation = "What happens to requests with such a path.",
+     .set = open_location},
 };
 
 }  // namespace
@@ -186,8 +202,8 @@ std::expected<std::vector<base::Address>, std::string> parse_listen_address(std:
   std::string_view host = text;
   const auto colon = text.rfind(':');
   const bool bracketed = text.starts_with('[');
-  const bool has_port = colon != std::string_view::npos &&
-                        (!bracketed || (colon > 0 && text[colon - 1] == ']'));
+  const bool has_port =
+      colon != std::string_view::npos && (!bracketed || (colon > 0 && text[colon - 1] == ']'));
   if (has_port || base::parse_number<std::uint32_t>(text)) {
     const auto number = base::parse_number<std::uint16_t>(has_port ? text.substr(colon + 1) : text);
     if (!number || *number == 0) return std::unexpected("invalid port");

@@ -1,8 +1,10 @@
 // RouteTable: from a canonical path to a Location, by nginx's rules:
 //
 //   1. an exact location (=) wins at once;
-//   2. else the longest prefix location is remembered, and its nested locations are searched likewise;
-//   3. unless that prefix was marked ^~, the regular expressions of the level are tried in the order
+//   2. else the longest prefix location is remembered, and its nested locations are searched
+//   likewise;
+//   3. unless that prefix was marked ^~, the regular expressions of the level are tried in the
+//   order
 //      of the file, and the first that matches wins (its nested locations are searched, too);
 //   4. else the remembered prefix serves.
 //
@@ -53,8 +55,8 @@ class RouteTable {
     const Location* location = nullptr;  // null: nothing matches (nginx: the server's own level)
     bool redirect_to_slash = false;      // answer 301 to path + "/"
   };
-  /// `captures` and `slots` are filled when a regular expression decided. Error exhausted: a regular
-  /// expression took too many steps.
+  /// `captures` and `slots` are filled when a regular expression decided. Error exhausted: a
+  /// regular expression took too many steps.
   [[nodiscard]] base::Result<Match> match(std::string_view path, base::Captures& captures,
                                           script::Slots slots) const;
   [[nodiscard]] const Location* find_named(std::string_view name) const noexcept;

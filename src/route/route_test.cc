@@ -80,13 +80,16 @@ TEST(RouteTable, RedirectsTheNameWithoutItsSlash) {
 
 TEST(PrefixTree, AgreesWithASlowSearchOnManyPrefixes) {
   std::vector<std::string> prefixes;
-  for (const char* a : {"/", "/a", "/ab", "/abc/", "/b/c", "/b/cd", "/b/ce/f"}) prefixes.emplace_back(a);
+  for (const char* a : {"/", "/a", "/ab", "/abc/", "/b/c", "/b/cd", "/b/ce/f"})
+    prefixes.emplace_back(a);
   PrefixTree tree;
   for (std::size_t i = 0; i < prefixes.size(); ++i) EXPECT_TRUE(tree.add(prefixes[i], i));
-  for (const std::string path : {"/", "/a", "/abd", "/abc", "/abc/d", "/b/c", "/b/cx", "/b/ce", "x", ""}) {
+  for (const std::string path :
+       {"/", "/a", "/abd", "/abc", "/abc/d", "/b/c", "/b/cx", "/b/ce", "x", ""}) {
     std::optional<std::size_t> slow;
     for (std::size_t i = 0; i < prefixes.size(); ++i) {
-      if (path.starts_with(prefixes[i]) && (!slow || prefixes[i].size() > prefixes[*slow].size())) slow = i;
+      if (path.starts_with(prefixes[i]) && (!slow || prefixes[i].size() > prefixes[*slow].size()))
+        slow = i;
     }
     EXPECT_EQ(tree.longest(path), slow) << path;
   }

@@ -63,7 +63,7 @@ inline constexpr std::string_view kNginxVersion = "1.31.5";
 /// A resolved name.
 struct Variable {
   static constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
-  Getter get = nullptr;         // null: a slot
+  Getter get = nullptr;  // null: a slot
   std::size_t slot = kNoSlot;
   std::string suffix;
   std::uint32_t tag = 0;

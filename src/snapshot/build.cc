@@ -28,7 +28,11 @@ class Builder {
   Builder(script::Variables& variables, const config::BuildFlags& flags,
           config::Diagnostics& diagnostics, const upstream::Groups& groups,
           accesslog::LogCompiler& logs, Built& built)
-      : variables_(variables), flags_(flags), diagnostics_(diagnostics), logs_(logs), built_(built),
+      : variables_(variables),
+        flags_(flags),
+        diagnostics_(diagnostics),
+        logs_(logs),
+        built_(built),
         plans_(variables, groups, diagnostics, flags) {}
 
   void build(Level& http);
@@ -95,8 +99,7 @@ proxy::ListenGroup& Builder::group_for(const route::ListenOptions& listen) {
   if (listen.default_server) {
     const auto [first, is_new] = default_of_.try_emplace(group, listen.where);
     if (!is_new) {
-      diagnostics_.error(listen.where,
-                         "a duplicate default server for " + listen.address.text(),
+      diagnostics_.error(listen.where, "a duplicate default server for " + listen.address.text(),
                          "the first one is at " + diagnostics_.place(first->second));
     }
     group->default_server = group->servers.size();
@@ -120,14 +123,16 @@ void Builder::add_names(const Level& level, const route::ServerOptions& options,
     switch (group.names.add(name.text, index)) {
       case route::NameTable::Added::ok: break;
       case route::NameTable::Added::duplicate:
-        diagnostics_.warning(name.at, "conflicting server name \"" + name.text + "\" on " +
-                                          group.address.text() + ", ignored",
+        diagnostics_.warning(name.at,
+                             "conflicting server name \"" + name.text + "\" on " +
+                                 group.address.text() + ", ignored",
                              "another server on that address has the name already");
         break;
       case route::NameTable::Added::invalid:
-        diagnostics_.error(name.at, "invalid server name or wildcard \"" + name.text + "\" on " +
-                                        group.address.text(),
-                           "a star may stand for the first label or the last one");
+        diagnostics_.error(
+            name.at,
+            "invalid server name or wildcard \"" + name.text + "\" on " + group.address.text(),
+            "a star may stand for the first label or the last one");
         break;
     }
   }
@@ -187,18 +192,17 @@ void Builder::finish_groups() {
       }
     }
     if (group->servers[group->default_server]->certificates.empty() && !diagnostics_.has_errors()) {
-      diagnostics_.absent(group->servers[group->default_server]->level->where(),
-                         "no \"ssl_certificate\" is defined for the default server of " +
-                             group->address.text());
+      diagnostics_.absent(
+          group->servers[group->default_server]->level->where(),
+          "no \"ssl_certificate\" is defined for the default server of " + group->address.text());
     }
   }
 }
 
 }  // namespace
 
-void build(Level& root, Level* http, script::Variables& variables,
-           const config::BuildFlags& flags, config::FileSource& files,
-           config::Diagnostics& diagnostics, Built& built) {
+void build(Level& root, Level* http, script::Variables& variables, const config::BuildFlags& flags,
+           config::FileSource& files, config::Diagnostics& diagnostics, Built& built) {
   if (http == nullptr) return;
   const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags);
   std::shared_ptr<const accesslog::LogFile> default_log;

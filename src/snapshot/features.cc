@@ -17,11 +17,16 @@ namespace snapshot {
 
 std::span<const config::Feature> features() noexcept {
   static const std::array kFeatures{
-      kProcessFeature,          route::kFeature,
-      tls::kFeature,            proxy::kClientFeature,
-      proxy::kForwardFeature,   upstream::kUpstreamFeature,
-      admission::kRealIpFeature, content::kReturnFeature,
-      filter::kAddHeaderFeature, accesslog::kAccessLogFeature,
+      kProcessFeature,
+      route::kFeature,
+      tls::kFeature,
+      proxy::kClientFeature,
+      proxy::kForwardFeature,
+      upstream::kUpstreamFeature,
+      admission::kRealIpFeature,
+      content::kReturnFeature,
+      filter::kAddHeaderFeature,
+      accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,
   };
   return kFeatures;

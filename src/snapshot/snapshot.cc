@@ -83,9 +83,19 @@ ProcessOptions process_options(const config::Level& root, bool compat) {
 
 // Directives that make variables and are refused so far: what uses their variables is no mistake.
 bool has_unset_variables(std::span<const config::Directive> directives) {
-  constexpr std::string_view kMakers[] = {"map", "geo", "set", "split_clients", "auth_request_set",
-                                          "perl_set", "js_set", "js_var", "geoip_country",
-                                          "geoip_city", "geoip_org", "userid", "acme_certificate"};
+  constexpr std::string_view kMakers[] = {"map",
+                                          "geo",
+                                          "set",
+                                          "split_clients",
+                                          "auth_request_set",
+                                          "perl_set",
+                                          "js_set",
+                                          "js_var",
+                                          "geoip_country",
+                                          "geoip_city",
+                                          "geoip_org",
+                                          "userid",
+                                          "acme_certificate"};
   return std::ranges::any_of(directives, [&](const config::Directive& directive) {
     return std::ranges::find(kMakers, directive.name.text) != std::end(kMakers) ||
            has_unset_variables(directive.block);
@@ -136,10 +146,11 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
 
   snapshot->process = process_options(snapshot->root, flags.compat_nginx);
   for (const auto& group : snapshot->built.listing.groups) {
-    snapshot->listeners.push_back(
-        {group->address,
-         {.backlog = group->backlog, .reuse_port = !group->address.is_unix(), .ipv6_only = group->ipv6_only},
-         group->tls});
+    snapshot->listeners.push_back({group->address,
+                                   {.backlog = group->backlog,
+                                    .reuse_port = !group->address.is_unix(),
+                                    .ipv6_only = group->ipv6_only},
+                                   group->tls});
   }
   return snapshot;
 }

@@ -1,6 +1,6 @@
-// Snapshot: the built configuration. Immutable, shared by all workers of a process; a reload builds a
-// new one and swaps it. Building reads every file through the FileSource, so the supervisor (disk),
-// `check` (disk) and the server (received descriptors) run the same code.
+// Snapshot: the built configuration. Immutable, shared by all workers of a process; a reload builds
+// a new one and swaps it. Building reads every file through the FileSource, so the supervisor
+// (disk), `check` (disk) and the server (received descriptors) run the same code.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +21,16 @@ class ErrorLog;
 namespace snapshot {
 
 struct LoadOptions {
-  std::string file;                 // -c, already made absolute
-  std::string prefix;               // -p, relative names begin here
-  std::string global_directives;    // -g
-  std::string error_log;            // -e; empty: stderr
+  std::string file;  // -c, already made absolute
+  std::string prefix;  // -p, relative names begin here
+  std::string global_directives;  // -g
+  std::string error_log;  // -e; empty: stderr
   std::string temporary_directory;  // for bodies that spill; made by the server before loading
 };
 
 /// What concerns the processes, from the main and events contexts.
 struct ProcessOptions {
-  std::string user;   // empty: `nobody`
+  std::string user;  // empty: `nobody`
   std::string group;  // empty: the user's
   bool daemon = true;
   bool master_process = true;
@@ -50,8 +50,8 @@ class Snapshot {
  public:
   virtual ~Snapshot() = default;
   ProcessOptions process;
-  std::vector<ListenerSpec> listeners;          // no address twice
-  std::shared_ptr<const observe::ErrorLog> error_log; // the main context's
+  std::vector<ListenerSpec> listeners;  // no address twice
+  std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
 
   /// This snapshot on one worker's thread (called there). Errors are those of TLS contexts.
   [[nodiscard]] virtual base::Result<std::shared_ptr<proxy::Site>> activate(
@@ -65,7 +65,8 @@ class Snapshot {
                                                    config::FileSource& files,
                                                    config::Diagnostics& diagnostics);
 
-/// The configuration as `-T` prints it: each file once, in nginx's form "# configuration file NAME:".
+/// The configuration as `-T` prints it: each file once, in nginx's form "# configuration file
+/// NAME:".
 [[nodiscard]] std::string dump(const config::Diagnostics& diagnostics);
 
 }  // namespace snapshot

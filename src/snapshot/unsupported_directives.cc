@@ -1,6 +1,6 @@
-// nginx's directives that are known but not supported yet. `harmless` ones tune what does not change
-// the meaning of a configuration; the others are refused by name, so that nothing is lost silently.
-// Longer than 600 lines because it is a table of names.
+// nginx's directives that are known but not supported yet. `harmless` ones tune what does not
+// change the meaning of a configuration; the others are refused by name, so that nothing is lost
+// silently. Longer than 600 lines because it is a table of names.
 // clang-format off
 #include "snapshot/features.h"
 

@@ -139,8 +139,8 @@ Connection::Step Connection::advance() noexcept {
   running_handshake = nullptr;
   const int ssl_error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl.get(), result);
   job_pending = ssl_error == SSL_ERROR_WANT_ASYNC;
-  // All that a TLS 1.3 server writes after the handshake is the ticket. The client does not wait for
-  // it, so it travels with the first answer: one packet and one system call less.
+  // All that a TLS 1.3 server writes after the handshake is the ticket. The client does not wait
+  // for it, so it travels with the first answer: one packet and one system call less.
   ticket_waits = result == 1 && role == Role::server && !gathered().empty() && unsent.empty() &&
                  SSL_version(ssl.get()) == TLS1_3_VERSION;
   if (ticket_waits) unsent = std::exchange(gathered(), {});

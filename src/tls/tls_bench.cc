@@ -1,5 +1,6 @@
 // CPU of handshakes and of records, both ends in one thread over the test pipe: the figures contain
-// the client's part too. Compare them with each other and with `openssl speed`, not with a server's.
+// the client's part too. Compare them with each other and with `openssl speed`, not with a
+// server's.
 #include <benchmark/benchmark.h>
 
 #include "tls/testing/world.h"
@@ -12,9 +13,8 @@ using testing::World;
 struct Bench {
   explicit Bench(KeyType type, Version version = Version::tls1_3) {
     context = world.server_context();
-    world.source.servers[""] = {
-        .context = context.get(),
-        .certificates = {world.add(testing::issue({.key_type = type}))}};
+    world.source.servers[""] = {.context = context.get(),
+                                .certificates = {world.add(testing::issue({.key_type = type}))}};
     client = world.client_context({.versions = {version}});
   }
   std::unique_ptr<testing::Pair> connect(std::string session_key = {}) {

@@ -20,9 +20,9 @@ constexpr std::string_view kNginxCiphers = "HIGH:!aNULL:!MD5";
 bool refuse_what_is_no_file(const Binding& binding) {
   const std::string& name = binding.argument(0);
   if (name.find('$') != std::string::npos) {
-    binding.error_at(
-        0, "variables in \"" + std::string(binding.name()) + "\" are not supported yet",
-        "name each server's file");
+    binding.error_at(0,
+                     "variables in \"" + std::string(binding.name()) + "\" are not supported yet",
+                     "name each server's file");
     return true;
   }
   for (const std::string_view prefix : {"data:", "engine:", "store:"}) {
@@ -89,23 +89,36 @@ void set_versions(Binding& binding) {
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
-    {.name = "ssl_certificate", .contexts = kHttpServer, .repeat = Repeat::repeatable,
+    {.name = "ssl_certificate",
+     .contexts = kHttpServer,
+     .repeat = Repeat::repeatable,
      .syntax = "FILE",
      .documentation = "The server's certificate and its intermediates, PEM; one line per key type.",
      .set = add_certificate},
-    {.name = "ssl_certificate_key", .contexts = kHttpServer, .repeat = Repeat::repeatable,
+    {.name = "ssl_certificate_key",
+     .contexts = kHttpServer,
+     .repeat = Repeat::repeatable,
      .syntax = "FILE",
      .documentation = "The private key of the certificate, PEM; readable by its owner only.",
      .set = add_key},
-    {.name = "ssl_protocols", .contexts = kHttpServer, .arguments = config::takes_at_least(1),
-     .syntax = "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]", .default_text = "TLSv1.2 TLSv1.3",
-     .documentation = "Versions of TLS that clients may use.", .set = set_versions},
-    {.name = "ssl_ciphers", .contexts = kHttpServer, .syntax = "LIST",
+    {.name = "ssl_protocols",
+     .contexts = kHttpServer,
+     .arguments = config::takes_at_least(1),
+     .syntax = "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
+     .default_text = "TLSv1.2 TLSv1.3",
+     .documentation = "Versions of TLS that clients may use.",
+     .set = set_versions},
+    {.name = "ssl_ciphers",
+     .contexts = kHttpServer,
+     .syntax = "LIST",
      .default_text = "Mozilla's intermediate list",
      .documentation = "Cipher suites of TLS 1.2, in OpenSSL's syntax.",
      .set = config::set_text<&O::ciphers>},
-    {.name = "ssl_prefer_server_ciphers", .contexts = kHttpServer, .syntax = "on | off",
-     .default_text = "off", .documentation = "Whether the server's order of ciphers decides.",
+    {.name = "ssl_prefer_server_ciphers",
+     .contexts = kHttpServer,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether the server's order of ciphers decides.",
      .set = config::set_flag<&O::prefer_server_ciphers>},
 };
 
@@ -157,8 +170,8 @@ bool check_pairs(const TlsOptions& options, config::Diagnostics& diagnostics) {
   }
   for (std::size_t i = certificates.size(); i < keys.size(); ++i) {
     diagnostics.absent(keys[i].where,
-                      "no \"ssl_certificate\" is defined for key \"" + keys[i].name + "\"",
-                      "remove it, or add the ssl_certificate FILE that belongs to it");
+                       "no \"ssl_certificate\" is defined for key \"" + keys[i].name + "\"",
+                       "remove it, or add the ssl_certificate FILE that belongs to it");
     good = false;
   }
   return good;
@@ -170,8 +183,8 @@ bool check(const TlsOptions& options, config::Position where, config::Diagnostic
            const config::BuildFlags& flags) {
   if (options.certificates->empty()) {
     diagnostics.absent(where,
-                      "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive",
-                      "add ssl_certificate FILE; and ssl_certificate_key FILE;");
+                       "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive",
+                       "add ssl_certificate FILE; and ssl_certificate_key FILE;");
     return false;
   }
   bool good = check_types(options, diagnostics);

@@ -37,9 +37,9 @@ struct TlsOptions {
 
 extern const config::Feature kFeature;
 
-/// After inheritance, for servers that speak TLS: every certificate has its key, in the order of the
-/// file, and there is one per type of key. Reports what is missing, what does not match and what
-/// OpenSSL does not take, at `where` if nowhere better.
+/// After inheritance, for servers that speak TLS: every certificate has its key, in the order of
+/// the file, and there is one per type of key. Reports what is missing, what does not match and
+/// what OpenSSL does not take, at `where` if nowhere better.
 [[nodiscard]] bool check(const TlsOptions& options, config::Position where,
                          config::Diagnostics& diagnostics, const config::BuildFlags& flags = {});
 

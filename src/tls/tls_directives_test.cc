@@ -19,11 +19,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr config::DirectiveSpec kBlocks[] = {
-    {.name = "http", .contexts = config::Context::main, .arguments = config::takes(0),
-     .block = config::opens(config::Context::http), .documentation = "d"},
-    {.name = "server", .contexts = config::Context::http, .arguments = config::takes(0),
-     .block = config::opens(config::Context::server), .documentation = "d"}};
+constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
+                                              .contexts = config::Context::main,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::http),
+                                              .documentation = "d"},
+                                             {.name = "server",
+                                              .contexts = config::Context::http,
+                                              .arguments = config::takes(0),
+                                              .block = config::opens(config::Context::server),
+                                              .documentation = "d"}};
 
 class TlsDirectives : public ::testing::Test {
  protected:
@@ -101,8 +106,8 @@ TEST_F(TlsDirectives, MissACertificatesKey) {
 }
 
 TEST_F(TlsDirectives, MissAKeysCertificate) {
-  const TlsOptions& options = load(
-      "ssl_certificate ec.crt; ssl_certificate_key ec.key; ssl_certificate_key other.key;");
+  const TlsOptions& options =
+      load("ssl_certificate ec.crt; ssl_certificate_key ec.key; ssl_certificate_key other.key;");
   EXPECT_FALSE(is_good(options));
   EXPECT_THAT(messages(), ElementsAre("no \"ssl_certificate\" is defined for key \"other.key\""));
 }
@@ -115,8 +120,8 @@ TEST_F(TlsDirectives, MissAnyCertificate) {
 }
 
 TEST_F(TlsDirectives, InheritCertificatesFromHttp) {
-  const TlsOptions& options = load("ssl_protocols TLSv1.3;",
-                                   "ssl_certificate ec.crt; ssl_certificate_key ec.key;");
+  const TlsOptions& options =
+      load("ssl_protocols TLSv1.3;", "ssl_certificate ec.crt; ssl_certificate_key ec.key;");
   EXPECT_TRUE(is_good(options)) << diagnostics_.render();
   EXPECT_THAT(policy_of(options).versions, ElementsAre(Version::tls1_3));
 }
@@ -129,17 +134,19 @@ TEST_F(TlsDirectives, ReplaceTheCertificatesOfHttp) {
 }
 
 TEST_F(TlsDirectives, ReportFilesThatAreMissingOrBroken) {
-  load("ssl_certificate none.crt; ssl_certificate_key none.key; "
-       "ssl_certificate broken; ssl_certificate_key broken;");
+  load(
+      "ssl_certificate none.crt; ssl_certificate_key none.key; "
+      "ssl_certificate broken; ssl_certificate_key broken;");
   EXPECT_THAT(messages(), ElementsAre(HasSubstr("/etc/none.crt"), HasSubstr("/etc/none.key"),
                                       HasSubstr("cannot load certificate \"broken\": "),
                                       HasSubstr("cannot load certificate key \"broken\": ")));
 }
 
 TEST_F(TlsDirectives, RefuseWhatNamesNoFile) {
-  load("ssl_certificate /etc/$ssl_server_name.crt; ssl_certificate_key data:$key; "
-       "ssl_certificate data:x; ssl_certificate_key engine:pkcs11:1; "
-       "ssl_certificate_key store:file:/x;");
+  load(
+      "ssl_certificate /etc/$ssl_server_name.crt; ssl_certificate_key data:$key; "
+      "ssl_certificate data:x; ssl_certificate_key engine:pkcs11:1; "
+      "ssl_certificate_key store:file:/x;");
   EXPECT_THAT(messages(),
               ElementsAre("variables in \"ssl_certificate\" are not supported yet",
                           "variables in \"ssl_certificate_key\" are not supported yet",
@@ -165,8 +172,8 @@ TEST_F(TlsDirectives, KeepWrittenCiphersUnderCompatibility) {
 }
 
 TEST_F(TlsDirectives, SetThePolicy) {
-  const ServerPolicy policy = policy_of(load(
-      "ssl_protocols TLSv1.2 TLSv1.1 TLSv1; ssl_ciphers HIGH; ssl_prefer_server_ciphers on;"));
+  const ServerPolicy policy = policy_of(
+      load("ssl_protocols TLSv1.2 TLSv1.1 TLSv1; ssl_ciphers HIGH; ssl_prefer_server_ciphers on;"));
   EXPECT_THAT(policy.versions, ElementsAre(Version::tls1_0, Version::tls1_1, Version::tls1_2));
   EXPECT_EQ(policy.ciphers, "HIGH");
   EXPECT_TRUE(policy.prefer_server_ciphers);

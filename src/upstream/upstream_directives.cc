@@ -222,7 +222,7 @@ Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostic
       } else if (!group->has_faulty_server &&
                  std::ranges::all_of(group->endpoints, &EndpointSpec::backup)) {
         diagnostics.absent(level->where(), "no servers in upstream \"" + group->name + "\"",
-                          "at least one server must not be \"backup\"");
+                           "at least one server must not be \"backup\"");
       }
       auto spec = std::make_shared<const ClusterSpec>(make_spec(*group, flags));
       if (!groups.emplace(base::lower(group->name), std::move(spec)).second) {

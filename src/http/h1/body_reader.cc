@@ -49,8 +49,9 @@ base::Result<BodyReader::Outcome> BodyReader::take_pending(std::string_view& pie
   }
   if (pending_.empty()) return Outcome::need_more;
   const bool by_length = framing_.kind == Kind::length;
-  const auto count = by_length ? static_cast<std::size_t>(std::min<std::uint64_t>(left_, pending_.size()))
-                               : pending_.size();
+  const auto count = by_length
+                         ? static_cast<std::size_t>(std::min<std::uint64_t>(left_, pending_.size()))
+                         : pending_.size();
   piece = pending_.substr(0, count);
   pending_.remove_prefix(count);
   delivered_ += count;

@@ -1,8 +1,8 @@
 // BodyReader: an HTTP/1 body from a connection, on either side. Begins with the bytes that came
 // behind the head and then reads into a buffer of its own, so that the head stays where it is.
 //
-//   head buffer   | head | body ...            |      pending_ is what was received and not yet given:
-//   own buffer    | ... body ... | next message |     a view into one of the two
+//   head buffer   | head | body ...            |      pending_ is what was received and not yet
+//   given: own buffer    | ... body ... | next message |     a view into one of the two
 #pragma once
 
 #include <cstdint>

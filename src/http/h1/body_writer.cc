@@ -12,7 +12,8 @@ using base::ErrorCode;
 
 base::Result<void> BodyWriter::account(std::size_t body_bytes, End end) noexcept {
   if (framing_ != Framing::length) return {};
-  if (body_bytes > left_) return base::fail(ErrorCode::protocol, "the body is longer than its length");
+  if (body_bytes > left_)
+    return base::fail(ErrorCode::protocol, "the body is longer than its length");
   left_ -= body_bytes;
   if (end == End::yes && left_ != 0) {
     return base::fail(ErrorCode::protocol, "the body is shorter than its length");
@@ -50,7 +51,8 @@ async::Task<base::Result<void>> BodyWriter::send(std::string_view head, std::str
   co_return base::Result<void>{};
 }
 
-async::Task<base::Result<void>> BodyWriter::finish(const Fields& trailers, base::Deadline deadline) {
+async::Task<base::Result<void>> BodyWriter::finish(const Fields& trailers,
+                                                   base::Deadline deadline) {
   if (framing_ != Framing::chunked || trailers.empty()) {
     co_return co_await send({}, {}, End::yes, deadline);
   }

@@ -1,6 +1,6 @@
 // BodyWriter: the sending half of HTTP/1's body framing, the same for requests and responses. Heads
-// and the first bytes behind them leave in one write. It keeps the promise of a Content-Length: a body
-// that is longer would become the next message, so it is an Error and never sent.
+// and the first bytes behind them leave in one write. It keeps the promise of a Content-Length: a
+// body that is longer would become the next message, so it is an Error and never sent.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ class BodyWriter {
     framing_ = framing;
     left_ = framing == Framing::length ? length : 0;
   }
-  /// `head` goes first and is not framed. With Framing::none `piece` is dropped (an answer to HEAD).
+  /// `head` goes first and is not framed. With Framing::none `piece` is dropped (an answer to
+  /// HEAD).
   [[nodiscard]] async::Task<base::Result<void>> send(std::string_view head, std::string_view piece,
                                                      End end, base::Deadline deadline);
   /// The end with trailers, which only chunks can carry; elsewhere they are left out.

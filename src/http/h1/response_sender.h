@@ -1,5 +1,5 @@
-// ResponseSender: http::Responder for HTTP/1. Chooses the framing (RFC 9112 §6.3): the length if it is
-// known, chunks for HTTP/1.1, the end of the connection for HTTP/1.0.
+// ResponseSender: http::Responder for HTTP/1. Chooses the framing (RFC 9112 §6.3): the length if it
+// is known, chunks for HTTP/1.1, the end of the connection for HTTP/1.0.
 #pragma once
 
 #include "http/h1/body_writer.h"

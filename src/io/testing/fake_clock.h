@@ -9,7 +9,8 @@ class FakeClock final : public base::Clock {
  public:
   [[nodiscard]] base::TimePoint now() const noexcept override { return now_; }
   [[nodiscard]] base::WallTime wall() const noexcept override {
-    return base::WallTime(std::chrono::duration_cast<base::WallTime::duration>(now_.time_since_epoch()));
+    return base::WallTime(
+        std::chrono::duration_cast<base::WallTime::duration>(now_.time_since_epoch()));
   }
   void advance(base::Duration by) noexcept { now_ += by; }
 
