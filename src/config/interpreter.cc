@@ -153,6 +153,7 @@ std::string Walk::suspicion_of(const Directive& directive) const {
 void Walk::report_harmless() {
   if (harmless_.empty()) return;
   std::vector<std::string> names;
+  names.reserve(harmless_.size());
   for (const auto& [name, times] : harmless_) {
     names.push_back(times == 1 ? fmt::format("\"{}\"", name)
                                : fmt::format("\"{}\" ({} times)", name, times));

@@ -118,6 +118,7 @@ void Server::terminate(std::function<void()> ended) {
 
 std::vector<observe::Reading> Server::readings() const {
   std::vector<const observe::Counters*> all;
+  all.reserve(workers_.size());
   for (const auto& worker : workers_) all.push_back(&worker->counters());
   return observe::read_all(layout_, all);
 }

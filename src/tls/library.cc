@@ -40,7 +40,7 @@ std::shared_ptr<const ParsedCertificate> Library::State::parsed(const Certificat
   for (const Certificate::Der& der : std::span(certificate->chain()).subspan(1)) {
     X509Ptr next = parse_der(der);
     if (!next || sk_X509_push(made->chain.get(), next.get()) == 0) return nullptr;
-    next.release();
+    static_cast<void>(next.release());  // the stack owns it now
   }
   const EVP_PKEY* public_key = made->leaf ? X509_get0_pubkey(made->leaf.get()) : nullptr;
   if (public_key != nullptr) made->key = make_provider_key(context.get(), public_key);
