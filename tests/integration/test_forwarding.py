@@ -507,8 +507,8 @@ def test_proxy_buffering_off_sends_the_first_byte_at_once(sallyport, make_backen
         connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                         "Transfer-Encoding: chunked\r\n\r\n")
         for number in range(3):
-            connection.send(chunked(f"data: {number}\n\n".encode())[:-5])
             events.append(number)
+            connection.send(chunked(f"data: {number}\n\n".encode())[:-5])
             go_on[number].wait(10)
         connection.send("0\r\n\r\n")
 
