@@ -370,8 +370,13 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
     co_return Verdict::failed;
   } else {
     context_.count(Counter::requests_aborted);
-    if (relayed.error().is(ErrorCode::timed_out)) context_.count(Counter::limit_send_time);
-    log_failure(Level::info, relayed.error(), "while sending to client");
+    const bool too_slow = relayed.error().is(ErrorCode::timed_out);
+    if (too_slow) context_.count(Counter::limit_send_time);
+    log(context_, Level::info,
+        fmt::format(
+            "{} while sending to client",
+            too_slow ? "client timed out (110: Connection timed out)" : describe(relayed.error())),
+        upstream_url());
   }
   co_return Verdict::done;
 }

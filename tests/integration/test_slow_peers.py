@@ -133,6 +133,9 @@ def test_a_client_that_does_not_read_is_let_go(sallyport, make_backend, transpor
         wait_for(lambda: backend.connections and backend.connections[0].closed,
                  "the backend's connection to be closed", within=15)
     wait_for(lambda: counter(proxy, "limit_send_time") == 1, "the limit to be counted")
+    # The client is to blame, and so the line says.
+    proxy.wait_for_error("client timed out (110: Connection timed out) while sending to client")
+    assert "upstream timed out" not in proxy.errors
 
 
 def test_many_slow_clients_do_not_hold_up_a_quick_one(sallyport, backend):
