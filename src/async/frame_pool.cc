@@ -2,7 +2,7 @@
 
 #include <array>
 #include <new>
-#include <vector>
+#include <utility>
 
 namespace async {
 
@@ -16,18 +16,30 @@ constexpr std::size_t kStep = 64;        // sizes are rounded up to a multiple o
 constexpr std::size_t kClasses = 64;     // larger frames (> 4 KB) are rare and go to the heap
 constexpr std::size_t kKeptPerClass = 64;
 
-struct FreeLists {
-  std::array<std::vector<void*>, kClasses> lists;
-  ~FreeLists() {
-    for (auto& list : lists) {
-      for (void* frame : list) ::operator delete(frame);
+// A free frame's first bytes link it to the next.
+struct FreeFrame {
+  FreeFrame* next;
+};
+struct FreeList {
+  FreeFrame* first = nullptr;
+  std::size_t count = 0;
+};
+// constinit: no guard to pass at each use.
+constinit thread_local std::array<FreeList, kClasses> free_lists{};
+
+struct ThreadEnd {
+  ~ThreadEnd() {
+    for (FreeList& list : free_lists) {
+      while (list.first != nullptr) ::operator delete(std::exchange(list.first, list.first->next));
+      list.count = kKeptPerClass;  // what is freed from now on goes to the heap
     }
   }
 };
 
-FreeLists& free_lists() {
-  thread_local FreeLists lists;
-  return lists;
+void* allocate_from_heap(std::size_t size) {
+  thread_local ThreadEnd at_end;
+  static_cast<void>(at_end);
+  return ::operator new(size);
 }
 
 constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / kStep; }
@@ -37,23 +49,20 @@ constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / k
 void* allocate_frame(std::size_t size) {
   const std::size_t index = class_of(size);
   if (index >= kClasses) return ::operator new(size);
-  auto& list = free_lists().lists[index];
-  if (list.empty()) return ::operator new(index * kStep);
-  void* frame = list.back();
-  list.pop_back();
-  return frame;
+  FreeList& list = free_lists[index];
+  if (list.first == nullptr) return allocate_from_heap(index * kStep);
+  --list.count;
+  return std::exchange(list.first, list.first->next);
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = class_of(size);
-  if (index < kClasses) {
-    auto& list = free_lists().lists[index];
-    if (list.size() < kKeptPerClass) {
-      list.push_back(frame);
-      return;
-    }
+  if (index >= kClasses || free_lists[index].count >= kKeptPerClass) {
+    return ::operator delete(frame);
   }
-  ::operator delete(frame);
+  FreeList& list = free_lists[index];
+  list.first = new (frame) FreeFrame{list.first};
+  ++list.count;
 }
 #endif
 

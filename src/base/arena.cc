@@ -1,34 +1,65 @@
 #include "base/arena.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
+#include "base/bytes.h"
 #include "base/check.h"
 
 namespace base {
 
-Arena::Arena(std::size_t first_block) : first_block_(first_block) {}
-Arena::~Arena() = default;
+namespace {
 
-void* Arena::allocate(std::size_t size, std::size_t alignment) {
-  CHECK(alignment != 0 && (alignment & (alignment - 1)) == 0);
-  const auto address = reinterpret_cast<std::uintptr_t>(free_.data());
-  std::size_t padding = (alignment - address % alignment) % alignment;
-  if (free_.size() < padding || free_.size() - padding < size) {
-    add_block(size + alignment);
-    padding = (alignment - reinterpret_cast<std::uintptr_t>(free_.data()) % alignment) % alignment;
+// What a worker needs when all of a batch of requests are in flight.
+constexpr std::size_t kKeptBlocks = 128;
+
+#ifndef SALLYPORT_SANITIZED  // there every use after free is to be seen
+std::vector<std::unique_ptr<std::byte[]>>& kept_blocks() {
+  thread_local std::vector<std::unique_ptr<std::byte[]>> blocks;
+  return blocks;
+}
+#endif
+
+std::unique_ptr<std::byte[]> take_first_block(std::size_t size) {
+#ifndef SALLYPORT_SANITIZED
+  auto& kept = kept_blocks();
+  if (size == Arena::kUsualBlock && !kept.empty()) {
+    auto block = std::move(kept.back());
+    kept.pop_back();
+    return block;
   }
-  void* result = free_.subspan(padding).data();
-  free_ = free_.subspan(padding + size);
-  used_ += padding + size;
-  return result;
+#endif
+  return std::unique_ptr<std::byte[]>(new std::byte[size]);
+}
+
+}  // namespace
+
+Arena::~Arena() {
+#ifndef SALLYPORT_SANITIZED
+  if (first_.memory == nullptr || first_.size != kUsualBlock) return;
+  auto& kept = kept_blocks();
+  if (kept.size() < kKeptBlocks) kept.push_back(std::move(first_.memory));
+#endif
+}
+
+void* Arena::allocate_in_new_block(std::size_t size, std::size_t alignment) {
+  const std::size_t needed = size + alignment;
+  Block* block = &first_;
+  if (first_.memory == nullptr) {
+    first_.size = std::max(needed, first_.size);
+    first_.memory = take_first_block(first_.size);
+  } else {
+    const std::size_t last = more_.empty() ? first_.size : more_.back().size;
+    const std::size_t wanted = std::max(needed, std::min<std::size_t>(last * 2, 64 * 1024));
+    block = &more_.emplace_back(Memory(new std::byte[wanted]), wanted);
+  }
+  free_ = {block->memory.get(), block->size};
+  return take(padding_for(alignment), size);
 }
 
 std::string_view Arena::copy(std::string_view text) {
   if (text.empty()) return {};
   const std::span<char> target = allocate_chars(text.size());
-  std::ranges::copy(text, target.begin());
+  copy_bytes(text, target);
   return {target.data(), target.size()};
 }
 
@@ -42,7 +73,7 @@ std::string_view Arena::concat(std::span<const std::string_view> pieces) {
   const std::span<char> target = allocate_chars(total);
   std::span<char> rest = target;
   for (const std::string_view piece : pieces) {
-    std::ranges::copy(piece, rest.begin());
+    copy_bytes(piece, rest);
     rest = rest.subspan(piece.size());
   }
   return {target.data(), target.size()};
@@ -50,16 +81,8 @@ std::string_view Arena::concat(std::span<const std::string_view> pieces) {
 
 void Arena::reset() noexcept {
   used_ = 0;
-  if (blocks_.empty()) return;
-  blocks_.resize(1);
-  free_ = {blocks_.front().memory.get(), blocks_.front().size};
-}
-
-void Arena::add_block(std::size_t at_least) {
-  const std::size_t wanted = blocks_.empty() ? first_block_ : blocks_.back().size * 2;
-  const std::size_t size = std::max(at_least, std::min<std::size_t>(wanted, 64 * 1024));
-  blocks_.push_back({std::unique_ptr<std::byte[]>(new std::byte[size]), size});
-  free_ = {blocks_.back().memory.get(), size};
+  more_.clear();
+  if (first_.memory != nullptr) free_ = {first_.memory.get(), first_.size};
 }
 
 }  // namespace base

@@ -5,6 +5,7 @@
 // ends) or in the snapshot, which the exchange's owner holds.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,7 @@
 
 #include "base/address.h"
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/regex.h"
 #include "http/head.h"
@@ -101,7 +103,7 @@ struct Exchange {
   std::uint16_t proxy_port = 0;
   http::ResponseHead upstream_response;
   http::Fields upstream_trailers;
-  std::array<Attempt, kMaxAttempts> attempts{};
+  std::span<Attempt> attempts;  // attempt_count <= attempts.size() <= kMaxAttempts
   std::size_t attempt_count = 0;
 
   // Captures of the last regular expression that matched, and named ones by slot.
@@ -114,7 +116,18 @@ struct Exchange {
   base::WallTime now_wall{};
 
   [[nodiscard]] std::span<const Attempt> all_attempts() const noexcept {
-    return std::span(attempts).first(attempt_count);
+    return attempts.first(attempt_count);
+  }
+  /// One more, empty; kMaxAttempts at most. References to earlier ones end. Room for the first
+  /// alone is made at first: most exchanges need no other.
+  Attempt& add_attempt() {
+    CHECK(attempt_count < kMaxAttempts);
+    if (attempt_count == attempts.size()) {
+      const auto wider = arena.make_array<Attempt>(attempts.empty() ? 1 : kMaxAttempts);
+      std::ranges::copy(attempts, wider.begin());
+      attempts = wider;
+    }
+    return attempts[attempt_count++] = {};
   }
   /// $host: the request's, or the server's name when it gave none.
   [[nodiscard]] std::string_view host() const noexcept {

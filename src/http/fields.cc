@@ -41,7 +41,7 @@ bool Fields::add(const Field& field) {
 
 void Fields::grow() {
   // The old array stays in the arena: doubling wastes at most as much as is used.
-  const std::span<Field> wider = arena_->make_array<Field>(
+  const std::span<Field> wider = arena_->make_array_to_fill<Field>(
       storage_.empty() ? std::min(kFirstCapacity, max_count_) : storage_.size() * 2);
   std::ranges::copy(storage_.first(count_), wider.begin());
   storage_ = wider;

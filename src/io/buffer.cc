@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
+
 namespace io {
 namespace {
 
@@ -14,7 +16,7 @@ struct SizeClass {
   std::size_t kept;  // blocks kept per thread: at most half a megabyte of a class
 };
 constexpr std::array<SizeClass, 4> kClasses{
-    {{4 * 1024, 32}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
+    {{4 * 1024, 128}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
 
 struct FreeLists {
   std::array<std::vector<char*>, kClasses.size()> lists;
@@ -30,8 +32,9 @@ FreeLists& free_lists() {
 }
 
 std::size_t class_for(std::size_t size) {
-  const auto found = std::ranges::find_if(kClasses, [&](SizeClass c) { return c.size >= size; });
-  return static_cast<std::size_t>(found - kClasses.begin());
+  std::size_t index = 0;
+  while (index < kClasses.size() && kClasses[index].size < size) ++index;
+  return index;
 }
 
 std::pair<char*, std::size_t> take_block(std::size_t size) {
@@ -81,7 +84,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 
 void Buffer::append(std::string_view text) noexcept {
   CHECK(text.size() <= writable().size());
-  std::ranges::copy(text, writable().begin());
+  base::copy_bytes(text, writable());
   commit(text.size());
 }
 
@@ -98,7 +101,7 @@ void Buffer::grow(std::size_t capacity) {
   if (capacity <= capacity_) return;
   const auto [block, size] = take_block(capacity);
   const std::string_view kept = readable();
-  std::ranges::copy(kept, block);
+  base::copy_bytes(kept, {block, size});
   const std::size_t length = kept.size();
   release();
   block_ = block;
@@ -106,8 +109,8 @@ void Buffer::grow(std::size_t capacity) {
   end_ = length;
 }
 
-void Buffer::release() noexcept {
-  if (block_ != nullptr) give_block(std::exchange(block_, nullptr), capacity_);
+void Buffer::give_back() noexcept {
+  give_block(std::exchange(block_, nullptr), capacity_);
   capacity_ = begin_ = end_ = 0;
 }
 

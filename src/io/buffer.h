@@ -53,9 +53,12 @@ class Buffer {
   void compact() noexcept;
   /// At least `capacity` bytes in all, rounded up to a block size; keeps what is readable.
   void grow(std::size_t capacity);
-  void release() noexcept;
+  void release() noexcept {
+    if (block_ != nullptr) give_back();
+  }
 
  private:
+  void give_back() noexcept;
   [[nodiscard]] std::span<char> memory() const noexcept { return {block_, capacity_}; }
   char* block_ = nullptr;
   std::size_t capacity_ = 0;

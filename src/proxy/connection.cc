@@ -80,18 +80,26 @@ class HttpConnection {
     worker_.counters.add(worker_.refusals.requests, static_cast<std::size_t>(refusal));
   }
   void keep_leftover(const http::h1::BodyReader& body);
-  [[nodiscard]] const ClientOptions& default_options(const Site& site) const;
+  [[nodiscard]] const ListenGroup* find_group();
 
   Worker& worker_;
   exchange::Connection& facts_;
   io::Stream& stream_;
   const base::Address& listener_;
   io::Buffer in_;
+  const ListenGroup* group_ = nullptr;  // as of the site of that number
+  std::uint64_t site_number_ = 0;
 };
 
-const ClientOptions& HttpConnection::default_options(const Site& site) const {
-  const ListenGroup* group = site.find(listener_);
-  return group->servers[group->default_server]->level->get<ClientOptions>();
+// What the newest site has where the connection came in; null if that is nothing any more. Looked
+// up once for each site, not for each request.
+const ListenGroup* HttpConnection::find_group() {
+  const Site& site = *worker_.site;
+  if (site_number_ != site.number()) {
+    site_number_ = site.number();
+    group_ = site.find(listener_);
+  }
+  return group_;
 }
 
 async::Task<void> HttpConnection::run() {
@@ -104,8 +112,9 @@ async::Task<void> HttpConnection::run() {
 async::Task<bool> HttpConnection::wait_for_request() {
   if (!in_.empty()) co_return !worker_.connections.draining();
   in_.release();
-  if (worker_.site->find(listener_) == nullptr) co_return false;
-  const ClientOptions& options = default_options(*worker_.site);
+  const ListenGroup* group = find_group();
+  if (group == nullptr) co_return false;
+  const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
   const auto patience = facts_.requests == 0 ? *options.header_timeout : *options.keepalive_timeout;
   worker_.counters.add(Counter::connections_idle);
   const auto ready =
@@ -147,7 +156,7 @@ async::Task<HeadProgress> HttpConnection::read_head(http::RequestHead& head,
 
 async::Task<bool> HttpConnection::exchange_one() {
   const std::shared_ptr<Site> site = worker_.site;
-  const ListenGroup* group = site->find(listener_);
+  const ListenGroup* group = find_group();
   if (group == nullptr) co_return false;
   base::Arena arena;
   exchange::Exchange exchange(facts_, arena);

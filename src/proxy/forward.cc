@@ -217,8 +217,7 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
 }
 
 exchange::Attempt& Forwarder::begin_attempt(std::string_view endpoint) {
-  exchange::Attempt& record = exchange_.attempts[exchange_.attempt_count++];
-  record = {};
+  exchange::Attempt& record = exchange_.add_attempt();
   record.endpoint = exchange_.arena.copy(endpoint);
   return record;
 }

@@ -18,6 +18,7 @@ const VirtualServer& ListenGroup::find(std::string_view host, base::Captures& ca
 
 Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing)
     : owner_(std::move(owner)),
+      number_(++worker.sites_made),
       listing_(listing),
       network_(worker.loop),
       connector_(worker.connector != nullptr ? *worker.connector : network_),

@@ -73,6 +73,8 @@ class Site {
       Worker& worker, std::shared_ptr<const void> owner, const Listing& listing);
 
   [[nodiscard]] const Listing& listing() const noexcept { return listing_; }
+  /// Of the sites of its worker, from 1: tells them apart, also from one that is gone.
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   /// Null if nothing is configured there any more.
   [[nodiscard]] const ListenGroup* find(const base::Address& listener) const noexcept;
 
@@ -104,6 +106,7 @@ class Site {
   Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing);
 
   std::shared_ptr<const void> owner_;
+  const std::uint64_t number_;
   const Listing& listing_;
   upstream::NetworkConnector network_;
   upstream::Connector& connector_;

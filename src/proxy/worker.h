@@ -56,6 +56,7 @@ struct Worker {
   async::Scope& connections;         // every connection is a task in it
   std::atomic<std::uint64_t>& connection_numbers;  // $connection, unique over the workers
   std::shared_ptr<Site> site;        // the newest; replaced by a reload
+  std::uint64_t sites_made = 0;      // numbers them
   upstream::Connector* connector = nullptr;  // null: sockets and TLS; tests have one of their own
 };
 

@@ -270,18 +270,18 @@ TEST_F(HttpVariables, OfTheResponse) {
 TEST_F(HttpVariables, OfAttemptsAreLists) {
   EXPECT_EQ(get("upstream_addr"), "(none)");
   EXPECT_EQ(get("upstream_status"), "(none)");
-  ex().attempts[0] = {.endpoint = "10.0.0.1:80", .status = 502, .response_time = 7ms};
-  ex().attempts[1] = {.endpoint = "unix:/b",
-                      .connect_time = 1ms,
-                      .bytes_received = 100,
-                      .bytes_sent = 50,
-                      .response_length = 20};
-  ex().attempts[2] = {};
-  ex().attempts[3] = {.endpoint = "10.0.0.3:80",
-                      .status = 200,
-                      .connect_time = 2ms,
-                      .header_time = 3ms,
-                      .response_time = 1234ms};
+  ex().add_attempt() = {.endpoint = "10.0.0.1:80", .status = 502, .response_time = 7ms};
+  ex().add_attempt() = {.endpoint = "unix:/b",
+                        .connect_time = 1ms,
+                        .bytes_received = 100,
+                        .bytes_sent = 50,
+                        .response_length = 20};
+  ex().add_attempt() = {};
+  ex().add_attempt() = {.endpoint = "10.0.0.3:80",
+                        .status = 200,
+                        .connect_time = 2ms,
+                        .header_time = 3ms,
+                        .response_time = 1234ms};
   ex().attempt_count = 1;
   EXPECT_EQ(get("upstream_addr"), "10.0.0.1:80");
   ex().attempt_count = 4;
@@ -296,8 +296,9 @@ TEST_F(HttpVariables, OfAttemptsAreLists) {
 }
 
 TEST_F(HttpVariables, OfAttemptsHoldAsManyAsThereCanBe) {
-  for (auto& attempt : ex().attempts) attempt = {.endpoint = "a"};
-  ex().attempt_count = exchange::Exchange::kMaxAttempts;
+  while (ex().attempt_count < exchange::Exchange::kMaxAttempts) {
+    ex().add_attempt() = {.endpoint = "a"};
+  }
   EXPECT_EQ(get("upstream_addr").size(), exchange::Exchange::kMaxAttempts * 3 - 2);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "tls/connection.h"
 
@@ -34,7 +35,7 @@ class RecordCutter {
     while (!room.empty() && !done()) {
       const auto piece = rest_of_first();
       const std::size_t count = std::min(room.size(), piece.size());
-      std::ranges::copy(piece.first(count), room.begin());
+      base::copy_bytes({piece.data(), count}, room);
       room = room.subspan(count);
       move_on(count);
     }
