@@ -185,6 +185,7 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
   upstream::Target target{.connect_timeout = *plan_.options->connect_timeout};
   if (destination_.https) {
     tls.context = context_.site.client_context(*plan_.tls_policy);
+    tls.context_id = tls.context->id();
     std::string_view name = plan_.tls_name.evaluate(exchange_);
     // As nginx does: the name without a port.
     if (const auto colon = name.rfind(':');

@@ -1,5 +1,7 @@
 #include "proxy/site.h"
 
+#include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "base/check.h"
@@ -20,36 +22,67 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
     : owner_(std::move(owner)),
       number_(++worker.sites_made),
       listing_(listing),
-      network_(worker.loop),
-      connector_(worker.connector != nullptr ? *worker.connector : network_),
-      access_log_(worker.loop, worker.counters),
-      dynamic_({worker.loop, worker.resolver, connector_, worker.counters}) {
-  const upstream::Surroundings surroundings{worker.loop, worker.resolver, connector_,
-                                            worker.counters};
+      access_log_(worker.loop, worker.counters) {
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
-  for (const auto& spec : listing.clusters) {
-    const auto made =
-        clusters_.emplace(spec.get(), std::make_unique<upstream::Cluster>(spec, surroundings));
-    if (spec->is_group) {
-      groups_by_name_.emplace(base::lower(spec->name), made.first->second.get());
-    }
+  make_clusters(worker);
+}
+
+// What the configuration says the same of as before goes on as it is: addresses, failures, weights
+// and idle connections of a group, sessions of a TLS policy.
+void Site::make_clusters(Worker& worker) {
+  const upstream::Surroundings surroundings{worker.loop, worker.resolver, *worker.connector,
+                                            worker.counters};
+  std::unordered_multimap<std::string_view, std::shared_ptr<upstream::Cluster>> before;
+  if (const Site* old = worker.site.get()) {
+    for (const auto& [spec, cluster] : old->clusters_) before.emplace(spec->name, cluster);
+    dynamic_ = old->dynamic_;
+  } else {
+    dynamic_ = std::make_shared<upstream::ClusterCache>(surroundings);
   }
+  for (const auto& spec : listing_.clusters) {
+    const auto [first, last] = before.equal_range(spec->name);
+    const auto same =
+        std::find_if(first, last, [&](const auto& known) { return known.second->spec() == *spec; });
+    std::shared_ptr<upstream::Cluster> cluster;
+    if (same != last) {
+      cluster = std::move(same->second);
+      before.erase(same);
+    } else {
+      cluster = std::make_shared<upstream::Cluster>(spec, surroundings);
+    }
+    if (spec->is_group) groups_by_name_.emplace(base::lower(spec->name), cluster.get());
+    clusters_.emplace(spec.get(), std::move(cluster));
+  }
+}
+
+std::expected<void, std::string> Site::make_contexts(Worker& worker) {
+  for (const tls::ServerPolicy& policy : listing_.policies) {
+    auto context = tls::ServerContext::make(worker.tls, policy, worker.ticket_keys);
+    if (!context) return std::unexpected(std::move(context).error());
+    server_contexts_.push_back(*std::move(context));
+  }
+  for (const auto& policy : listing_.client_policies) {
+    std::shared_ptr<tls::ClientContext> context;
+    if (const Site* old = worker.site.get()) {
+      const auto same = std::ranges::find_if(
+          old->client_contexts_, [&](const auto& known) { return known->policy() == *policy; });
+      if (same != old->client_contexts_.end()) context = *same;
+    }
+    if (context == nullptr) {
+      auto made = tls::ClientContext::make(worker.tls, *policy);
+      if (!made) return std::unexpected(std::move(made).error());
+      context = *std::move(made);
+    }
+    client_contexts_.push_back(std::move(context));
+  }
+  return {};
 }
 
 std::expected<std::shared_ptr<Site>, std::string> Site::make(Worker& worker,
                                                              std::shared_ptr<const void> owner,
                                                              const Listing& listing) {
   std::shared_ptr<Site> site(new Site(worker, std::move(owner), listing));
-  for (const tls::ServerPolicy& policy : listing.policies) {
-    auto context = tls::ServerContext::make(worker.tls, policy, worker.ticket_keys);
-    if (!context) return std::unexpected(std::move(context).error());
-    site->server_contexts_.push_back(*std::move(context));
-  }
-  for (const auto& policy : listing.client_policies) {
-    auto context = tls::ClientContext::make(worker.tls, *policy);
-    if (!context) return std::unexpected(std::move(context).error());
-    site->client_contexts_.push_back(*std::move(context));
-  }
+  if (auto made = site->make_contexts(worker); !made) return std::unexpected(made.error());
   return site;
 }
 
@@ -87,9 +120,15 @@ tls::Selection Site::Source::select(std::string_view sni) {
   return {site_.server_contexts_[server.policy].get(), server.certificates};
 }
 
-void Site::retire() {
-  for (auto& [spec, cluster] : clusters_) cluster->drain();
-  dynamic_.drain();
+void Site::retire(const Site* successor) {
+  std::unordered_set<const upstream::Cluster*> kept;
+  if (successor != nullptr) {
+    for (const auto& [spec, cluster] : successor->clusters_) kept.insert(cluster.get());
+  }
+  for (const auto& [spec, cluster] : clusters_) {
+    if (!kept.contains(cluster.get())) cluster->drain();
+  }
+  if (successor == nullptr || successor->dynamic_ != dynamic_) dynamic_->drain();
 }
 
 }  // namespace proxy

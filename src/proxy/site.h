@@ -68,7 +68,8 @@ struct Listing {
 
 class Site {
  public:
-  /// `owner` keeps `listing` alive (the snapshot).
+  /// `owner` keeps `listing` alive (the snapshot). Goes on with what `worker.site` has, where the
+  /// configuration says the same.
   [[nodiscard]] static std::expected<std::shared_ptr<Site>, std::string> make(
       Worker& worker, std::shared_ptr<const void> owner, const Listing& listing);
 
@@ -82,7 +83,7 @@ class Site {
   [[nodiscard]] upstream::Cluster& cluster(const upstream::ClusterSpec& spec);
   /// The group of that name that variables may mean; null if none has it.
   [[nodiscard]] upstream::Cluster* group(std::string_view name);
-  [[nodiscard]] upstream::ClusterCache& dynamic_clusters() noexcept { return dynamic_; }
+  [[nodiscard]] upstream::ClusterCache& dynamic_clusters() noexcept { return *dynamic_; }
   [[nodiscard]] tls::ClientContext* client_context(const tls::ClientPolicy& policy) noexcept;
 
   /// Contexts and certificates for a name on one listener.
@@ -99,24 +100,27 @@ class Site {
 
   [[nodiscard]] accesslog::Writer& access_log() noexcept { return access_log_; }
 
-  /// A newer site has taken over: idle connections to backends are closed.
-  void retire();
+  /// A newer site has taken over, or none when the worker ends: of what it does not go on with,
+  /// idle connections to backends are closed.
+  void retire(const Site* successor);
 
  private:
   Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing);
+  void make_clusters(Worker& worker);
+  [[nodiscard]] std::expected<void, std::string> make_contexts(Worker& worker);
 
   std::shared_ptr<const void> owner_;
   const std::uint64_t number_;
   const Listing& listing_;
-  upstream::NetworkConnector network_;
-  upstream::Connector& connector_;
   accesslog::Writer access_log_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
-  std::vector<std::unique_ptr<tls::ClientContext>> client_contexts_;  // as client_policies
-  std::unordered_map<const upstream::ClusterSpec*, std::unique_ptr<upstream::Cluster>> clusters_;
+  // These live on in the next site where the configuration says the same of them. A cluster's own
+  // spec is equal to the one that it stands under, not always the same object.
+  std::vector<std::shared_ptr<tls::ClientContext>> client_contexts_;  // as client_policies
+  std::unordered_map<const upstream::ClusterSpec*, std::shared_ptr<upstream::Cluster>> clusters_;
   std::map<std::string, upstream::Cluster*, std::less<>> groups_by_name_;  // in lower case
-  upstream::ClusterCache dynamic_;
+  std::shared_ptr<upstream::ClusterCache> dynamic_;
 };
 
 }  // namespace proxy

@@ -57,7 +57,7 @@ struct Worker {
   std::atomic<std::uint64_t>& connection_numbers;  // $connection, unique over the workers
   std::shared_ptr<Site> site;        // the newest; replaced by a reload
   std::uint64_t sites_made = 0;      // numbers them
-  upstream::Connector* connector = nullptr;  // null: sockets and TLS; tests have one of their own
+  upstream::Connector* connector;    // to backends; outlives the sites
 };
 
 /// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.

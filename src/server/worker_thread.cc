@@ -15,6 +15,7 @@
 #include "proxy/worker.h"
 #include "server/acceptor.h"
 #include "tls/library.h"
+#include "upstream/connector.h"
 
 namespace server {
 namespace {
@@ -45,6 +46,7 @@ struct WorkerThread::Life {
       : owner(thread),
         tls(thread.shared_.signer),
         resolver(make_resolver(thread.loop_)),
+        connector(thread.loop_),
         worker{.index = thread.index_,
                .loop = thread.loop_,
                .resolver = *resolver,
@@ -55,7 +57,8 @@ struct WorkerThread::Life {
                .refusals = thread.shared_.refusals,
                .connections = connections,
                .connection_numbers = thread.shared_.connection_numbers,
-               .site = nullptr},
+               .site = nullptr,
+               .connector = &connector},
         serve([this](io::Accepted accepted, base::Address local) {
           return proxy::serve_connection(worker, std::move(accepted), local);
         }) {}
@@ -70,6 +73,7 @@ struct WorkerThread::Life {
   WorkerThread& owner;
   tls::Library tls;
   std::unique_ptr<io::Resolver> resolver;
+  upstream::NetworkConnector connector;
   async::Scope end_scope;
   async::Scope tasks;  // the worker's own
   async::Scope accepting;
@@ -148,7 +152,7 @@ void WorkerThread::terminate(Done done) {
 void WorkerThread::Life::take_site() {
   if (ending) return;  // told to end since prepare()
   CHECK(next_site != nullptr && next_snapshot != nullptr);
-  if (worker.site != nullptr) worker.site->retire();
+  if (worker.site != nullptr) worker.site->retire(next_site.get());
   worker.site = std::move(next_site);
   snapshot = std::move(next_snapshot);
   log = snapshot->error_log;

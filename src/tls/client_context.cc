@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <list>
 
 #include "base/address.h"
@@ -43,6 +44,19 @@ struct ClientContext::State {
 };
 
 namespace {
+
+std::uint64_t next_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+// Both none, or both with the same bytes.
+template <class T>
+bool equal(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b,
+           const std::vector<Certificate::Der>& (T::*bytes)() const noexcept) {
+  if (a == b) return true;
+  return a != nullptr && b != nullptr && ((*a).*bytes)() == ((*b).*bytes)();
+}
 
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
   const TlsStream::Connection& connection = *connection_of(ssl);
@@ -181,8 +195,19 @@ std::string VerifyFailure::sentence() const {
   return text + ", or set proxy_ssl_verify off";
 }
 
-ClientContext::ClientContext(std::shared_ptr<State> state) : state_(std::move(state)) {}
+ClientContext::ClientContext(std::shared_ptr<State> state)
+    : state_(std::move(state)), id_(next_id()) {}
 ClientContext::~ClientContext() = default;
+
+const ClientPolicy& ClientContext::policy() const noexcept { return state_->policy; }
+
+bool ClientPolicy::operator==(const ClientPolicy& other) const {
+  return verify == other.verify && verify_depth == other.verify_depth &&
+         versions == other.versions && ciphers == other.ciphers && suites == other.suites &&
+         alpn == other.alpn && session_reuse == other.session_reuse &&
+         equal(trusted, other.trusted, &TrustedCertificates::certificates) &&
+         equal(certificate, other.certificate, &Certificate::chain);
+}
 
 std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
     Library& library, const ClientPolicy& policy) {

@@ -24,6 +24,9 @@ struct ClientPolicy {
   std::vector<std::string> alpn{};
   CertificatePtr certificate{};  // shown to backends that ask; its key is the Signer's
   bool session_reuse = true;
+
+  /// By what they say: certificates by their bytes.
+  [[nodiscard]] bool operator==(const ClientPolicy& other) const;
 };
 
 /// To whom one connection goes.
@@ -66,12 +69,16 @@ class ClientContext {
 
   struct State;
   [[nodiscard]] const std::shared_ptr<State>& state() const noexcept { return state_; }
+  /// Unique in the process and never used again, unlike its address. Not 0.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] const ClientPolicy& policy() const noexcept;
 
   static constexpr std::size_t kMaxSessions = 1000;
 
  private:
   explicit ClientContext(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
+  std::uint64_t id_;
 };
 
 /// Checks a policy without a worker. A sentence, or empty.

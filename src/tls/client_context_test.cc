@@ -124,5 +124,25 @@ TEST(ServerPolicy, IsCheckedWhenTheConfigurationIsRead) {
   EXPECT_NE(problem_of(ServerPolicy{.versions = {}}), "");
 }
 
+TEST(ClientPolicy, IsEqualByTheBytesOfItsCertificates) {
+  const Issued one = issue({.authority = true});
+  const Issued two = issue({.authority = true});
+  const auto trusting = [](const Issued& authority) {
+    return ClientPolicy{.trusted = TrustedCertificates::parse(authority.certificate).value()};
+  };
+  EXPECT_EQ(trusting(one), trusting(one));
+  EXPECT_NE(trusting(one), trusting(two));
+  EXPECT_NE(trusting(one), ClientPolicy{});
+  EXPECT_NE((ClientPolicy{.verify = false}), (ClientPolicy{}));
+}
+
+TEST(ClientContext, HasAnIdOfItsOwn) {
+  World world;
+  const auto first = world.client_context({.verify = false});
+  const auto second = world.client_context({.verify = false});
+  EXPECT_NE(first->id(), second->id());
+  EXPECT_NE(first->id(), 0U);
+}
+
 }  // namespace
 }  // namespace tls

@@ -28,6 +28,8 @@ struct EndpointSpec {
   std::uint32_t max_conns = 0;  // at once, per worker; 0: no limit
   bool backup = false;
   bool down = false;
+
+  bool operator==(const EndpointSpec&) const = default;
 };
 
 /// Idle connections to backends, per worker and cluster.
@@ -36,6 +38,8 @@ struct KeepAlive {
   bool local = false;  // a connection is used again by the location that opened it only
   std::chrono::milliseconds idle_timeout{60'000};
   std::uint64_t max_requests = 1000;
+
+  bool operator==(const KeepAlive&) const = default;
 };
 
 struct ClusterSpec {
@@ -44,6 +48,10 @@ struct ClusterSpec {
   KeepAlive keep_alive;
   std::uint16_t default_port = 80;  // nginx gives servers of a group 80, for https:// as well
   bool is_group = true;  // false: made for a proxy_pass that names no group
+
+  /// Whether a Cluster of the one may go on as that of the other: all that its behaviour depends
+  /// on.
+  bool operator==(const ClusterSpec&) const = default;
 };
 
 /// "host", "host:port", "1.2.3.4:80", "[::1]:80", "unix:/path". The error is in nginx's words:

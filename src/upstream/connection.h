@@ -42,12 +42,13 @@ class Connection final : private io::Waiter, private io::Timer {
   Transport transport_;
   std::uint32_t peer_;
   std::uint64_t locality_;
-  tls::ClientContext* context_;
+  bool over_tls_;
+  std::uint64_t context_ = 0;  // its id: what a reload makes may have the address of what is gone
   std::string server_name_;
   std::string verify_name_;
-  Pool* pool_ = nullptr;     // while idle
-  std::uint64_t age_ = 0;    // order of arrival in the pool
-  bool doomed_ = false;      // closed at the next timer tick, not to be given out
+  Pool* pool_ = nullptr;  // while idle
+  std::uint64_t age_ = 0;  // order of arrival in the pool
+  bool doomed_ = false;  // closed at the next timer tick, not to be given out
 };
 
 }  // namespace upstream

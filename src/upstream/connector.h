@@ -5,6 +5,7 @@
 // and gives back only the encrypted one, so bytes that came in the clear have no way out.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -24,10 +25,11 @@ class TlsStream;
 
 namespace upstream {
 
-/// TLS toward a backend. Connections are kept apart by all three. Views and context are the
-/// caller's; the context outlives the cluster.
+/// TLS toward a backend. Connections are kept apart by the context's id and both names. Views and
+/// context are the caller's until acquire has ended.
 struct TlsTarget {
   tls::ClientContext* context = nullptr;
+  std::uint64_t context_id = 0;
   std::string_view server_name;  // SNI; empty: none is sent
   std::string_view verify_name;  // what the certificate must name
 };

@@ -11,17 +11,18 @@ Connection::Connection(Transport transport, const Identity& identity)
     : transport_(std::move(transport)),
       peer_(identity.peer),
       locality_(identity.locality),
-      context_(identity.tls != nullptr ? identity.tls->context : nullptr) {
+      over_tls_(identity.tls != nullptr) {
   if (identity.tls == nullptr) return;
+  context_ = identity.tls->context_id;
   server_name_ = identity.tls->server_name;
   verify_name_ = identity.tls->verify_name;
 }
 
 bool Connection::matches(const Identity& identity) const noexcept {
   if (peer_ != identity.peer || locality_ != identity.locality) return false;
-  if (identity.tls == nullptr) return context_ == nullptr;
-  return context_ == identity.tls->context && server_name_ == identity.tls->server_name &&
-         verify_name_ == identity.tls->verify_name;
+  if (identity.tls == nullptr) return !over_tls_;
+  return over_tls_ && context_ == identity.tls->context_id &&
+         server_name_ == identity.tls->server_name && verify_name_ == identity.tls->verify_name;
 }
 
 bool Connection::is_quiet() noexcept {

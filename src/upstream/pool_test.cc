@@ -66,16 +66,12 @@ TEST(Pool, GivesTheConnectionThatWasUsedLast) {
 
 TEST(Pool, NeverMixesPeersOrTlsIdentities) {
   World world;
-  int contexts[2]{};
-  const auto context = [&](std::size_t i) {
-    return reinterpret_cast<tls::ClientContext*>(&contexts[i]);
-  };
-  const TlsTarget kept{.context = context(0), .server_name = "a", .verify_name = "a"};
+  const TlsTarget kept{.context_id = 1, .server_name = "a", .verify_name = "a"};
   auto made = world.make({.peer = 1, .tls = &kept});
   ASSERT_TRUE(world.pool.put(std::move(made.ours)));
-  const TlsTarget other_context{.context = context(1), .server_name = "a", .verify_name = "a"};
-  const TlsTarget other_sni{.context = context(0), .server_name = "b", .verify_name = "a"};
-  const TlsTarget other_name{.context = context(0), .server_name = "a", .verify_name = "b"};
+  const TlsTarget other_context{.context_id = 2, .server_name = "a", .verify_name = "a"};
+  const TlsTarget other_sni{.context_id = 1, .server_name = "b", .verify_name = "a"};
+  const TlsTarget other_name{.context_id = 1, .server_name = "a", .verify_name = "b"};
   EXPECT_EQ(world.pool.take({.peer = 1}), nullptr);
   EXPECT_EQ(world.pool.take({.peer = 2, .tls = &kept}), nullptr);
   EXPECT_EQ(world.pool.take({.peer = 1, .locality = 7, .tls = &kept}), nullptr);

@@ -98,6 +98,11 @@ ProxyWorld::ProxyWorld(std::string_view configuration, std::string_view listenin
              .site = nullptr,
              .connector = &connector},
       listener(*base::Address::from_ip_and_port(listening)) {
+  read(configuration);
+  worker.site = snapshot->activate(worker).value();
+}
+
+void ProxyWorld::read(std::string_view configuration) {
   files.add("/etc/sallyport.conf", configuration);
   config::Diagnostics diagnostics;
   snapshot = load({.file = "/etc/sallyport.conf",
@@ -108,7 +113,14 @@ ProxyWorld::ProxyWorld(std::string_view configuration, std::string_view listenin
                   files, diagnostics);
   if (snapshot == nullptr) std::fputs(diagnostics.render().c_str(), stderr);
   CHECK(snapshot != nullptr);
-  worker.site = snapshot->activate(worker).value();
+}
+
+void ProxyWorld::reload(std::string_view configuration) {
+  read(configuration);
+  auto next = snapshot->activate(worker).value();
+  worker.site->retire(next.get());
+  worker.site = std::move(next);
+  loop.run_until_idle();
 }
 
 ProxyWorld::~ProxyWorld() {

@@ -93,11 +93,15 @@ class ProxyWorld {
   /// The newest connection to a backend, which must exist.
   [[nodiscard]] Peer& backend() { return *connector.connections.back(); }
   void pass(base::Duration time);
+  /// As a worker takes a new configuration over.
+  void reload(std::string_view configuration);
   [[nodiscard]] std::uint64_t count(observe::Counter counter) const {
     return counters.get(counter);
   }
   /// A log that the configuration names, as written so far. Names begin at "/prefix/".
   [[nodiscard]] std::string log(std::string_view name);
+
+  void read(std::string_view configuration);
 
   io::testing::FakeClock clock;
   io::EventLoop loop{clock};
