@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -141,8 +143,20 @@ int send_signal(const CommandLine& line) {
 
 // --- run
 
-int serve(const CommandLine& line) {
-  const server::StartOptions options = start_options(line);
+/// The words that start this program again, from any directory. A bare name is looked up in PATH
+/// then as it was now: what is found there may be a newer one.
+std::vector<std::string> command_of(const std::vector<std::string_view>& words) {
+  std::vector<std::string> command(words.begin(), words.end());
+  std::error_code error;
+  if (!command.empty() && command.front().find('/') != std::string::npos) {
+    command.front() = std::filesystem::absolute(command.front(), error).string();
+  }
+  return command;
+}
+
+int serve(const CommandLine& line, std::vector<std::string> command) {
+  server::StartOptions options = start_options(line);
+  options.command = std::move(command);
   const bool chosen = !line.configuration.empty() || !line.prefix.empty();
   if (!chosen && ::access(options.paths.configuration.c_str(), F_OK) != 0 && errno == ENOENT) {
     return run_demonstration(options);
@@ -150,7 +164,7 @@ int serve(const CommandLine& line) {
   return server::supervise(options);
 }
 
-int run_nginx_way(std::span<const std::string_view> words) {
+int run_nginx_way(std::span<const std::string_view> words, std::vector<std::string> command) {
   const auto line = parse_command_line(words);
   if (!line) {
     fmt::print(stderr, "sallyport: {}\n", line.error());
@@ -162,7 +176,7 @@ int run_nginx_way(std::span<const std::string_view> words) {
   }
   if (!line->signal.empty()) return send_signal(*line);
   if (line->test) return check(*line, Format::text);
-  return serve(*line);
+  return serve(*line, std::move(command));
 }
 
 // --- status
@@ -241,10 +255,10 @@ int run(const std::vector<std::string_view>& words) {
       show_version(line);
       return 0;
     }
-    return run_nginx_way(std::span(words).subspan(words.empty() ? 0 : 1));
+    return run_nginx_way(std::span(words).subspan(words.empty() ? 0 : 1), command_of(words));
   }
   if (first == "run" && !(words.size() == 3 && words[2] == "--help")) {
-    return run_nginx_way(std::span(words).subspan(2));
+    return run_nginx_way(std::span(words).subspan(2), command_of(words));
   }
   return run_command(words);
 }

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "observe/counters.h"
 #include "server/build_info.h"
@@ -185,22 +186,26 @@ base::Result<std::unique_ptr<Admin>> Admin::start(io::EventLoop& loop, base::Fd 
                                                   const Server& server, const ProcessFacts& facts) {
   TRY(auto listener, io::Listener::adopt(loop, std::move(socket)));
   std::unique_ptr<Admin> admin(new Admin(loop, std::move(listener), server, facts));
-  loop.post([&admin = *admin] { admin.scope_.spawn(admin.accept()); });
+  loop.post([&admin = *admin] { admin.accepting_.spawn(admin.accept()); });
   return admin;
 }
 
 async::Task<void> Admin::accept() {
+  bool last_look = false;
   while (true) {
     auto accepted = co_await listener_->accept();
     if (accepted) {
       const bool welcome =
-          scope_.running() <= kMaxClients && may_ask(accepted->socket.get(), facts_.owner);
+          scope_.running() < kMaxClients && may_ask(accepted->socket.get(), facts_.owner);
       if (welcome) scope_.spawn(serve(std::move(accepted->socket)));
-    } else if (accepted.error().is(base::ErrorCode::cancelled) ||
-               !co_await io::sleep_until(loop_, loop_.now() + std::chrono::milliseconds(100))) {
-      co_return;
+    } else if (accepted.error().is(base::ErrorCode::cancelled)) {
+      if (std::exchange(last_look, true)) break;
+    } else if (!co_await io::sleep_until(loop_, loop_.now() + std::chrono::milliseconds(100))) {
+      break;
     }
   }
+  // Another process may have the same socket: it must be the one that is woken.
+  listener_.reset();
 }
 
 async::Task<void> Admin::serve(base::Fd socket) {

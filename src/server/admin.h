@@ -51,6 +51,8 @@ class Admin {
                                                                   base::Fd socket,
                                                                   const Server& server,
                                                                   const ProcessFacts& facts);
+  /// Takes no more requests; those that it has are answered.
+  void stop() noexcept { accepting_.request_stop(); }
   /// When the loop has stopped: gives it the turns that cancelled operations need.
   ~Admin();
 
@@ -68,6 +70,7 @@ class Admin {
   const Server& server_;
   const ProcessFacts& facts_;
   async::Scope scope_;
+  async::Scope accepting_{&scope_};
 };
 
 }  // namespace server

@@ -1,9 +1,10 @@
 // What the supervisor and the server tell each other, on a Channel.
 //
-//   supervisor → server   configure, quit (gracefully), terminate (at once)
+//   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and
+//   leave
+//                         the admin socket to the process that has taken over
 //   server → supervisor   ready (the generation is adopted by every worker), rejected (why not; the
-//   old
-//                         one goes on), drained (after quit: nothing is left to do)
+//                         old one goes on)
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ enum class MessageType : std::uint32_t {
   configure = 1,
   quit = 2,
   terminate = 3,
+  retire = 4,
   ready = 16,
   rejected = 17,
 };

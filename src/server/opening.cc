@@ -51,12 +51,28 @@ std::string describe_listen_failure(const base::Address& address, const base::Er
                      base::describe(error.during("failed")));
 }
 
-/// The same sockets once more, with what may have changed about them.
-ListenerSockets share(const ListenerSockets& open, const snapshot::ListenerSpec& spec) {
+bool shares_its_port(const base::Fd& socket) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &value, &size) == 0 && value != 0;
+}
+
+/// The same sockets once more, with what may have changed about them, and as many more as there are
+/// workers without one. Workers that are fewer than sockets serve several: none is closed, since
+/// that would reset what is queued in it.
+base::Result<ListenerSockets> share(const ListenerSockets& open, const snapshot::ListenerSpec& spec,
+                                    unsigned workers) {
   ListenerSockets shared{.address = open.address, .tls = spec.tls};
   for (const base::Fd& socket : open.sockets) {
     ::listen(socket.get(), spec.options.backlog);
     shared.sockets.push_back(socket.duplicate());
+  }
+  if (spec.address.is_unix() || !shares_its_port(open.sockets.front())) return shared;
+  io::ListenOptions options = spec.options;
+  options.reuse_port = true;
+  while (shared.sockets.size() < workers) {
+    TRY(auto socket, io::open_listener(spec.address, options));
+    shared.sockets.push_back(std::move(socket));
   }
   return shared;
 }
@@ -79,11 +95,9 @@ void probe_listeners(const Opening& opening, std::span<const ListenerSockets> cu
 void open_listeners(Opening& opening, std::span<const ListenerSockets> current,
                     config::Diagnostics& diagnostics) {
   for (const snapshot::ListenerSpec& spec : opening.snapshot->listeners) {
-    if (const ListenerSockets* open = find(current, spec.address)) {
-      opening.message.listeners.push_back(share(*open, spec));
-      continue;
-    }
-    auto sockets = open_sockets(spec, opening.message.workers);
+    const ListenerSockets* open = find(current, spec.address);
+    auto sockets = open != nullptr ? share(*open, spec, opening.message.workers)
+                                   : open_sockets(spec, opening.message.workers);
     if (sockets) {
       opening.message.listeners.push_back(std::move(*sockets));
     } else {
@@ -184,6 +198,14 @@ std::optional<Opening> open_configuration(const StartOptions& options,
   }
   make_temporary_directory(*opening, diagnostics);
   return opening;
+}
+
+std::vector<std::string_view> needs_new_process(const snapshot::ProcessOptions& have,
+                                                const snapshot::ProcessOptions& wanted) {
+  std::vector<std::string_view> directives;
+  if (wanted.worker_processes != have.worker_processes) directives.push_back("worker_processes");
+  if (wanted.user != have.user || wanted.group != have.group) directives.push_back("user");
+  return directives;
 }
 
 base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec, unsigned workers) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -22,6 +23,7 @@ struct StartOptions {
   Paths paths;
   snapshot::LoadOptions load;
   std::string note{};  // printed to standard output once everything listens
+  std::vector<std::string> command{};  // starts this program again, for an upgrade
 };
 
 struct Opening {
@@ -42,6 +44,11 @@ struct Opening {
                                                         std::span<const ListenerSockets> current,
                                                         unsigned workers,
                                                         config::Diagnostics& diagnostics);
+
+/// The directives in which `wanted` differs from `have` and that a running server process can't
+/// take over: a new one is needed.
+[[nodiscard]] std::vector<std::string_view> needs_new_process(
+    const snapshot::ProcessOptions& have, const snapshot::ProcessOptions& wanted);
 
 /// One socket per worker with SO_REUSEPORT, or one for a Unix address.
 [[nodiscard]] base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec,

@@ -12,14 +12,16 @@ namespace {
 // nginx's default for ssl_session_timeout is 5 minutes; a snapshot may ask for more.
 constexpr std::chrono::seconds kTicketLifetime{std::chrono::hours(24)};
 
-/// The sockets of one worker: the one with its number, or the one that all share.
+/// The sockets of one worker: one of each address, several where there are more sockets than
+/// workers, and one that it shares where there are fewer.
 std::vector<WorkerListener> of_worker(const std::vector<ListenerSockets>& listeners,
-                                      unsigned index) {
+                                      std::size_t index, std::size_t workers) {
   std::vector<WorkerListener> mine;
   for (const ListenerSockets& listener : listeners) {
     const std::size_t count = listener.sockets.size();
-    if (count != 1 && index >= count) continue;
-    mine.push_back({listener.address, listener.sockets[count == 1 ? 0 : index].duplicate()});
+    for (std::size_t i = count < workers ? index % count : index; i < count; i += workers) {
+      mine.push_back({listener.address, listener.sockets[i].duplicate()});
+    }
   }
   return mine;
 }
@@ -89,7 +91,7 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
     listeners_.push_back({listener.address.text(), listener.tls});
   }
   for (const auto& worker : workers_) {
-    worker->commit(of_worker(adoption->generation.listeners, worker->index()),
+    worker->commit(of_worker(adoption->generation.listeners, worker->index(), workers_.size()),
                    [adoption](base::Result<void> result) {
                      if (adoption->count(result)) adoption->adopted({});
                    });

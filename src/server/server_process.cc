@@ -92,6 +92,10 @@ void ServerProcess::take_message() {
       configure(std::move(*decoded));
       break;
     }
+    case MessageType::retire:
+      if (admin_) admin_->stop();
+      quit();
+      break;
     case MessageType::quit: quit(); break;
     case MessageType::terminate: terminate(0); break;
     default: return terminate(1);

@@ -30,13 +30,14 @@ std::vector<ListenerSockets> duplicate(const std::vector<ListenerSockets>& liste
   return copies;
 }
 
-class SingleProcess final : private io::Pollable {
+class SingleProcess final : private io::Pollable, private io::Timer {
  public:
   SingleProcess(const StartOptions& options, Opening opening, Daemon daemon);
   int run();
 
  private:
   void on_events(std::uint32_t events) noexcept override;
+  void on_timer() noexcept override;
   void on_signal(int number);
   void on_started(const std::expected<void, std::string>& adopted);
   void reload();
@@ -140,8 +141,14 @@ void SingleProcess::end(int how) {
   unlink_sockets(current_.message.listeners, {});
   current_.message.listeners.clear();
   const auto ended = [this] { control_.stop(); };
-  if (how == SIGQUIT) return server_.quit(ended);
-  server_.terminate(ended);
+  if (how != SIGQUIT) return server_.terminate(ended);
+  server_.quit(ended);
+  const auto timeout = current_.snapshot->process.shutdown_timeout;
+  if (timeout.count() > 0) control_.timers().set(*this, control_.now() + timeout);
+}
+
+void SingleProcess::on_timer() noexcept {
+  server_.terminate([] {});
 }
 
 void SingleProcess::reload() {

@@ -2,28 +2,30 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "observe/error_log.h"
 #include "server/admin.h"
-#include "server/channel.h"
 #include "server/daemon.h"
 #include "server/pid_file.h"
-#include "server/server_process.h"
+#include "server/server_child.h"
 #include "server/signals.h"
 #include "server/single_process.h"
+#include "server/upgrade.h"
 
 namespace server {
 namespace {
@@ -32,20 +34,26 @@ using observe::Level;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kSendPatience{30};
-constexpr seconds kAnswerPatience{2};    // for the rest of an answer that has begun
-constexpr seconds kTerminatePatience{5};  // then SIGKILL
 constexpr milliseconds kFirstPause{10};
 constexpr milliseconds kLongestPause{5000};
 constexpr seconds kStable{10};  // a server that lived so long starts the pauses anew
+constexpr std::string_view kOldBinary = ".oldbin";
 
 base::TimePoint now() { return std::chrono::steady_clock::now(); }
+
+std::string describe_exit(std::string_view what, pid_t pid, int status) {
+  if (WIFSIGNALED(status)) {
+    return fmt::format("{} {} exited on signal {}{}", what, pid, WTERMSIG(status),
+                       WCOREDUMP(status) ? " (core dumped)" : "");
+  }
+  return fmt::format("{} {} exited with code {}", what, pid, WEXITSTATUS(status));
+}
 
 class Supervisor {
  public:
   explicit Supervisor(const StartOptions& options) : options_(options) {}
-  /// After the configuration was opened.
-  int run(Opening opening, Daemon daemon);
+  /// After the configuration was opened. `upgrading`: another supervisor started this one.
+  int run(Opening opening, Daemon daemon, bool upgrading);
 
  private:
   enum class State : std::uint8_t { starting, serving, ending, over };
@@ -53,23 +61,38 @@ class Supervisor {
   void loop();
   [[nodiscard]] int poll_timeout() const;
   void on_signal(int number);
-  void on_answer();
-  void on_ready(std::uint64_t generation);
-  void on_rejected(const Answer& answer);
-  void on_children();
-  void on_server_end(int status);
   void on_time();
+  void on_answer(ServerChild& child);
+  void on_ready(const ServerChild& child, std::uint64_t generation);
+  void on_rejected(ServerChild& child, const Answer& answer);
+  void on_children();
+  void on_server_end(pid_t pid, int status);
+  void restart_server();
 
-  void spawn();
-  void send(const Configure& message);
+  ServerChild* spawn();
+  void configure(ServerChild& child, const Configure& message);
+  [[nodiscard]] ServerChild* find(pid_t pid) const;
+  void retire(ServerChild& child);
+
   void begin_reload();
+  [[nodiscard]] std::optional<Opening> open_next();
   void commit_reload();
   void drop_reload();
+  void reload_once_more();
+
+  void begin_upgrade();
+  void rest();
+  void serve_again();
+  void on_new_binary_end(int status);
+  void rename_marks(std::string_view from, std::string_view to);
+
   void begin_end(MessageType how);
-  void kill_server() noexcept;
+  void end_child(ServerChild& child, MessageType how);
+  [[nodiscard]] bool owns_its_names() const;
+  void remove_marks();
   bool move_pid_file(const std::string& path);
   void fail_start(std::string_view message);
-  void finish(int status);
+  void finish() { state_ = State::over; }
   void log(Level level, std::string_view message) const;
 
   const StartOptions& options_;
@@ -78,19 +101,23 @@ class Supervisor {
   Daemon daemon_;
   base::Fd signals_;
   std::shared_ptr<const observe::ErrorLog> log_;
+  pid_t predecessor_ = 0;  // the supervisor whose new binary this is
 
   Opening current_;
   std::optional<Opening> next_;  // sent, and not answered yet
   bool reload_again_ = false;
   std::uint64_t last_generation_ = 1;
   std::string pid_file_;
+  std::string marks_suffix_;  // of the pid file and the admin socket: ".oldbin" beside a new binary
 
-  pid_t server_ = 0;  // 0: none runs
-  std::optional<Channel> channel_;
-  base::TimePoint spawned_;
+  // Those that are neither serving nor to succeed it are retired.
+  std::vector<std::unique_ptr<ServerChild>> children_;
+  ServerChild* serving_ = nullptr;
+  ServerChild* successor_ = nullptr;  // starts with next_
   milliseconds pause_ = kFirstPause;
   std::optional<base::TimePoint> spawn_at_;
-  std::optional<base::TimePoint> kill_at_;
+  pid_t new_binary_ = 0;
+  bool resting_ = false;  // no server process is wanted, beside a new binary
 };
 
 void Supervisor::log(Level level, std::string_view message) const {
@@ -101,8 +128,9 @@ void Supervisor::log(Level level, std::string_view message) const {
   }
 }
 
-int Supervisor::run(Opening opening, Daemon daemon) {
+int Supervisor::run(Opening opening, Daemon daemon, bool upgrading) {
   daemon_ = std::move(daemon);
+  if (upgrading) predecessor_ = ::getppid();
   signals_ = take_signals();
   current_ = std::move(opening);
   log_ = current_.snapshot->error_log;
@@ -110,49 +138,53 @@ int Supervisor::run(Opening opening, Daemon daemon) {
   auto admin = open_admin_socket(options_.paths.admin_socket);
   if (admin) {
     current_.message.admin_socket = std::move(*admin);
-    spawn();
+    serving_ = spawn();
+    if (serving_ != nullptr) configure(*serving_, current_.message);
   } else {
     fail_start(fmt::format("admin socket \"{}\": {}", options_.paths.admin_socket,
                            base::describe(admin.error())));
   }
   loop();
-  if (!pid_file_.empty()) remove_pid_file(pid_file_, ::getpid());
-  unlink_sockets(current_.message.listeners, {});
-  if (current_.message.admin_socket) ::unlink(options_.paths.admin_socket.c_str());
+  remove_marks();
   daemon_.tell(exit_status_);
   return exit_status_;
 }
 
 void Supervisor::loop() {
+  std::vector<pollfd> entries;
+  std::vector<pid_t> pids;
   while (state_ != State::over) {
-    std::array<pollfd, 2> entries{};
-    entries[0] = {.fd = signals_.get(), .events = POLLIN, .revents = 0};
-    entries[1] = {.fd = channel_ ? channel_->fd() : -1, .events = POLLIN, .revents = 0};
+    entries.assign(1, {.fd = signals_.get(), .events = POLLIN, .revents = 0});
+    pids.clear();
+    for (const auto& child : children_) {
+      entries.push_back({.fd = child->descriptor(), .events = POLLIN, .revents = 0});
+      pids.push_back(child->pid());
+    }
     ::poll(entries.data(), entries.size(), poll_timeout());
-    if (entries[1].revents != 0) on_answer();
+    for (std::size_t i = 0; i < pids.size(); ++i) {
+      ServerChild* child = entries[i + 1].revents != 0 ? find(pids[i]) : nullptr;
+      if (child != nullptr) on_answer(*child);
+    }
     while (const auto number = next_signal(signals_)) on_signal(*number);
     on_time();
   }
 }
 
 int Supervisor::poll_timeout() const {
-  base::TimePoint due = base::kNoDeadline;
-  if (spawn_at_) due = std::min(due, *spawn_at_);
-  if (kill_at_) due = std::min(due, *kill_at_);
+  base::TimePoint due = spawn_at_.value_or(base::kNoDeadline);
+  for (const auto& child : children_) due = std::min(due, child->due());
   if (due == base::kNoDeadline) return -1;
   const auto left = std::chrono::ceil<milliseconds>(due - now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
 }
 
 void Supervisor::on_time() {
-  if (kill_at_ && *kill_at_ <= now()) {
-    kill_at_.reset();
-    log(Level::alert, fmt::format("server process {} does not end, killing it", server_));
-    kill_server();
+  for (const auto& child : children_) {
+    if (const std::string news = child->on_time(); !news.empty()) log(Level::alert, news);
   }
   if (spawn_at_ && *spawn_at_ <= now()) {
     spawn_at_.reset();
-    spawn();
+    restart_server();
   }
 }
 
@@ -164,7 +196,9 @@ void Supervisor::on_signal(int number) {
     case SIGQUIT: return begin_end(MessageType::quit);
     case SIGTERM:
     case SIGINT: return begin_end(MessageType::terminate);
-    case SIGHUP: return begin_reload();
+    case SIGHUP: return resting_ ? serve_again() : begin_reload();
+    case SIGUSR2: return begin_upgrade();
+    case SIGWINCH: return rest();
     default:
       log(Level::warn,
           fmt::format("signal {} ({}) is not supported yet", number, ::sigabbrev_np(number)));
@@ -178,128 +212,151 @@ void Supervisor::begin_end(MessageType how) {
   log_->write(Level::notice, how == MessageType::quit ? "gracefully shutting down" : "exiting");
   state_ = State::ending;
   spawn_at_.reset();
+  reload_again_ = false;
   drop_reload();
-  if (server_ == 0) return finish(exit_status_);
   // Ours go first: then the server's are the last ones, and the kernel refuses new clients once it
   // has closed them.
   for (ListenerSockets& listener : current_.message.listeners) listener.sockets.clear();
-  const auto sent =
-      channel_ ? channel_->send(static_cast<std::uint32_t>(how), {}, {}, now() + kAnswerPatience)
-               : base::fail(base::ErrorCode::end_of_stream);
-  // If it can't be told, it is ending already, or it hangs.
-  if ((!sent || how == MessageType::terminate) && !kill_at_) kill_at_ = now() + kTerminatePatience;
+  if (children_.empty()) return finish();
+  for (const auto& child : children_) end_child(*child, how);
 }
 
-// --- the server process
+void Supervisor::end_child(ServerChild& child, MessageType how) {
+  const auto timeout = current_.snapshot->process.shutdown_timeout;
+  child.end(how, timeout.count() > 0 ? std::optional<base::Duration>(timeout) : std::nullopt);
+}
 
-void Supervisor::spawn() {
-  auto ends = Channel::make_pair();
-  if (!ends) return fail_start(base::describe(ends.error()));
-  const pid_t child = ::fork();
-  if (child < 0) {
-    return fail_start(base::describe(base::error_from_errno(errno, "fork() failed")));
+// --- server processes
+
+ServerChild* Supervisor::find(pid_t pid) const {
+  const auto found =
+      std::ranges::find(children_, pid, [](const auto& child) { return child->pid(); });
+  return found == children_.end() ? nullptr : found->get();
+}
+
+// Null: told, and tried again later.
+ServerChild* Supervisor::spawn() {
+  auto child = ServerChild::spawn();
+  if (!child) {
+    fail_start(base::describe(child.error()));
+    return nullptr;
   }
-  if (child == 0) {
-    restore_signals();
-    exec_server_process(ends->second.fd());
+  children_.push_back(std::move(*child));
+  log_->write(Level::notice, fmt::format("start server process {}", children_.back()->pid()));
+  return children_.back().get();
+}
+
+void Supervisor::restart_server() {
+  if (serving_ != nullptr || resting_ || state_ == State::ending) return;
+  serving_ = spawn();
+  if (serving_ != nullptr) configure(*serving_, current_.message);
+}
+
+void Supervisor::configure(ServerChild& child, const Configure& message) {
+  if (const auto sent = child.configure(message); !sent) {
+    log(Level::alert, fmt::format("server process {} does not take its configuration: {}",
+                                  child.pid(), base::describe(sent.error())));
+    child.kill();
   }
-  server_ = child;
-  spawned_ = now();
-  channel_ = std::move(ends->first);
-  log_->write(Level::notice, fmt::format("start server process {}", child));
-  send(current_.message);
 }
 
-void Supervisor::send(const Configure& message) {
-  if (const auto sent = send_configure(*channel_, message, now() + kSendPatience); !sent) {
-    log(Level::alert, fmt::format("server process {} does not take its configuration: {}", server_,
-                                  base::describe(sent.error())));
-    kill_server();
-  }
+/// Another process serves in its place, or none is wanted.
+void Supervisor::retire(ServerChild& child) {
+  if (serving_ == &child) serving_ = nullptr;
+  end_child(child, MessageType::retire);
 }
 
-void Supervisor::kill_server() noexcept {
-  if (server_ != 0) ::kill(server_, SIGKILL);
-}
-
-void Supervisor::on_answer() {
-  const auto message = channel_->receive(kAnswerLimits, now() + kAnswerPatience);
-  if (!message) {
+void Supervisor::on_answer(ServerChild& child) {
+  const auto answer = child.receive();
+  if (!answer) {
     // It is dying, and SIGCHLD will say so; or it broke the protocol, and must go.
-    channel_.reset();
-    if (!message.error().is(base::ErrorCode::end_of_stream) &&
-        !message.error().is(base::ErrorCode::reset)) {
+    if (!answer.error().is(base::ErrorCode::end_of_stream) &&
+        !answer.error().is(base::ErrorCode::reset)) {
       log(Level::alert,
-          fmt::format("server process {}: {}", server_, base::describe(message.error())));
-      kill_server();
-    } else if (!kill_at_) {
-      kill_at_ = now() + kTerminatePatience;
+          fmt::format("server process {}: {}", child.pid(), base::describe(answer.error())));
+      child.kill();
     }
     return;
   }
-  const auto answer = decode_answer(*message);
-  if (!answer) {
-    log(Level::alert, fmt::format("server process {} broke the protocol, killing it", server_));
-    return kill_server();
-  }
   if (answer->type == MessageType::ready) {
-    on_ready(answer->generation);
+    on_ready(child, answer->generation);
   } else {
-    on_rejected(*answer);
+    on_rejected(child, *answer);
   }
 }
 
-void Supervisor::on_ready(std::uint64_t generation) {
-  if (next_ && next_->message.generation == generation) commit_reload();
-  if (state_ != State::starting) return;
-  if (!move_pid_file(current_.pid_file(options_.paths))) return;
-  state_ = State::serving;
-  redirect_stderr(*log_);
-  if (!options_.note.empty()) {
-    fmt::print("{}", options_.note);
-    std::fflush(stdout);
+void Supervisor::on_ready(const ServerChild& child, std::uint64_t generation) {
+  if (next_ && next_->message.generation == generation) {
+    if (&child == successor_) {
+      if (serving_ != nullptr) retire(*serving_);
+      serving_ = std::exchange(successor_, nullptr);
+    }
+    commit_reload();
   }
-  daemon_.tell(0);
+  if (state_ == State::starting) {
+    if (!move_pid_file(current_.pid_file(options_.paths))) return;
+    state_ = State::serving;
+    redirect_stderr(*log_);
+    if (!options_.note.empty()) {
+      fmt::print("{}", options_.note);
+      std::fflush(stdout);
+    }
+    daemon_.tell(0);
+  }
+  reload_once_more();
 }
 
-void Supervisor::on_rejected(const Answer& answer) {
+void Supervisor::on_rejected(ServerChild& child, const Answer& answer) {
   if (next_ && next_->message.generation == answer.generation) {
     log(Level::emerg, fmt::format("reload refused by the server process: {}", answer.text));
-    return drop_reload();
+    drop_reload();
+    return reload_once_more();
   }
   if (state_ == State::starting) return fail_start(answer.text);
   log(Level::emerg, fmt::format("the server process cannot serve: {}", answer.text));
-  kill_server();
+  child.kill();
 }
 
 void Supervisor::on_children() {
   int status = 0;
   pid_t child = 0;
   while ((child = ::waitpid(-1, &status, WNOHANG)) > 0) {
-    if (child == server_) on_server_end(status);
+    if (child == new_binary_) {
+      on_new_binary_end(status);
+    } else {
+      on_server_end(child, status);
+    }
   }
 }
 
-void Supervisor::on_server_end(int status) {
+void Supervisor::on_server_end(pid_t pid, int status) {
+  ServerChild* child = find(pid);
+  if (child == nullptr) return;
   const bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  const std::string how =
-      WIFSIGNALED(status)
-          ? fmt::format("server process {} exited on signal {}", server_, WTERMSIG(status))
-          : fmt::format("server process {} exited with code {}", server_, WEXITSTATUS(status));
-  server_ = 0;
-  channel_.reset();
-  kill_at_.reset();
+  const std::string how = describe_exit("server process", pid, status);
+  const base::Duration lived = now() - child->spawned();
+  const bool was_serving = child == serving_;
+  const bool was_successor = child == successor_;
+  if (was_serving) serving_ = nullptr;
+  if (was_successor) successor_ = nullptr;
+  std::erase_if(children_, [&](const auto& each) { return each.get() == child; });
+
   if (state_ == State::ending) {
-    if (!clean) log_->write(Level::alert, how);
-    return finish(clean ? exit_status_ : 1);
+    if (!clean) {
+      log_->write(Level::alert, how);
+      exit_status_ = 1;
+    }
+    if (children_.empty()) finish();
+    return;
   }
   if (state_ == State::starting) return fail_start(how);
-  log(Level::alert, how);
-  if (next_) {
+  log(was_serving || was_successor || !clean ? Level::alert : Level::notice, how);
+  if (was_successor || (was_serving && next_ && successor_ == nullptr)) {
     log(Level::emerg, "the reload was given up: the server process ended meanwhile");
     drop_reload();
   }
-  pause_ = now() - spawned_ > kStable ? kFirstPause : std::min(pause_ * 2, kLongestPause);
+  if (!was_serving) return;
+  pause_ = lived > kStable ? kFirstPause : std::min(pause_ * 2, kLongestPause);
   spawn_at_ = now() + pause_;
   ++current_.message.restarts;
 }
@@ -308,34 +365,42 @@ void Supervisor::on_server_end(int status) {
 
 void Supervisor::begin_reload() {
   if (state_ != State::serving) return;
-  if (next_ || server_ == 0) {
-    reload_again_ = next_.has_value();
-    if (!next_) log(Level::warn, "not reloaded: the server process is being started again");
+  if (new_binary_ != 0) {
+    return log(Level::warn, "not reloaded: a new binary is running");
+  }
+  if (next_ || serving_ == nullptr) {
+    reload_again_ = true;
+    if (!next_) log(Level::notice, "reloading once the server process is there again");
     return;
   }
   log(Level::notice, "reconfiguring");
+  next_ = open_next();
+  if (!next_) return;
+  const auto restarting = needs_new_process(current_.snapshot->process, next_->snapshot->process);
+  if (restarting.empty()) return configure(*serving_, next_->message);
+  log(Level::notice,
+      fmt::format("{} changed: a new server process takes over, process {} ends its connections",
+                  fmt::join(restarting, " and "), serving_->pid()));
+  successor_ = spawn();
+  if (successor_ == nullptr) return drop_reload();
+  configure(*successor_, next_->message);
+}
+
+std::optional<Opening> Supervisor::open_next() {
   config::Diagnostics diagnostics;
-  auto opening = open_configuration(options_, current_.message.listeners, current_.message.workers,
-                                    diagnostics);
+  auto opening = open_configuration(options_, current_.message.listeners, 0, diagnostics);
   for (const config::Diagnostic& diagnostic : diagnostics.list()) {
     log(diagnostic.severity == config::Severity::error ? Level::emerg : Level::warn,
         one_line(diagnostic));
   }
   if (!opening) {
-    return log(Level::emerg, "not reloaded: the configuration has errors, the old one goes on");
-  }
-  const auto& wanted = opening->snapshot->process;
-  const auto& have = current_.snapshot->process;
-  if (wanted.worker_processes != have.worker_processes || wanted.user != have.user ||
-      wanted.group != have.group) {
-    log(Level::warn, "a new worker_processes or user takes effect after a restart");
+    log(Level::emerg, "not reloaded: the configuration has errors, the old one goes on");
+    return std::nullopt;
   }
   opening->message.generation = ++last_generation_;
   opening->message.restarts = current_.message.restarts;
-  opening->message.identity = current_.message.identity;
   opening->message.admin_socket = current_.message.admin_socket.duplicate();
-  next_ = std::move(opening);
-  send(next_->message);
+  return opening;
 }
 
 void Supervisor::commit_reload() {
@@ -345,17 +410,95 @@ void Supervisor::commit_reload() {
   log_ = current_.snapshot->error_log;
   redirect_stderr(*log_);
   if (state_ == State::serving) move_pid_file(current_.pid_file(options_.paths));
-  if (std::exchange(reload_again_, false)) begin_reload();
 }
 
 void Supervisor::drop_reload() {
   if (!next_) return;
+  if (successor_ != nullptr) std::exchange(successor_, nullptr)->kill();
   unlink_sockets(next_->message.listeners, current_.message.listeners);
   next_.reset();
-  if (std::exchange(reload_again_, false) && server_ != 0) begin_reload();
+}
+
+// What came while a reload was under way, or while there was no server process.
+void Supervisor::reload_once_more() {
+  if (!next_ && serving_ != nullptr && std::exchange(reload_again_, false)) begin_reload();
+}
+
+// --- upgrade
+
+void Supervisor::begin_upgrade() {
+  if (state_ != State::serving) return;
+  if (new_binary_ != 0) {
+    return log(Level::warn,
+               fmt::format("a new binary is running already: process {}", new_binary_));
+  }
+  if (predecessor_ != 0 && ::getppid() == predecessor_) {
+    return log(Level::warn, "no upgrade: the binary that this one replaces is still running");
+  }
+  // The new one makes files of these names.
+  rename_marks("", kOldBinary);
+  const auto started = start_new_binary(options_.command, current_.message.listeners);
+  if (!started) {
+    rename_marks(kOldBinary, "");
+    return log(Level::alert, base::describe(started.error()));
+  }
+  new_binary_ = *started;
+  log(Level::notice, fmt::format("start new binary process {}", new_binary_));
+}
+
+void Supervisor::rename_marks(std::string_view from, std::string_view to) {
+  const std::string pid_file = current_.pid_file(options_.paths);
+  for (const std::string& path : {pid_file, options_.paths.admin_socket}) {
+    const std::string old_name = path + std::string(from);
+    const std::string new_name = path + std::string(to);
+    if (std::rename(old_name.c_str(), new_name.c_str()) != 0) {
+      log(Level::alert, fmt::format("rename() \"{}\" to \"{}\" {}", old_name, new_name,
+                                    base::describe(base::error_from_errno(errno, "failed"))));
+    }
+  }
+  marks_suffix_ = to;
+  pid_file_ = pid_file + marks_suffix_;
+}
+
+// nginx's WINCH: in the foreground it is what a terminal says that changes its size, so there it
+// counts beside a new binary only.
+void Supervisor::rest() {
+  if (state_ != State::serving || resting_) return;
+  if (new_binary_ == 0 && !current_.snapshot->process.daemon) return;
+  log(Level::notice, "gracefully shutting down the server process");
+  resting_ = true;
+  spawn_at_.reset();
+  drop_reload();
+  if (serving_ != nullptr) retire(*serving_);
+}
+
+void Supervisor::serve_again() {
+  resting_ = false;
+  restart_server();
+}
+
+void Supervisor::on_new_binary_end(int status) {
+  log(Level::notice, describe_exit("new binary process", new_binary_, status));
+  new_binary_ = 0;
+  if (state_ == State::ending) return;
+  rename_marks(kOldBinary, "");
+  if (resting_) serve_again();
 }
 
 // --- the pid file, start and end
+
+/// Whether the names of the Unix sockets are its own: no other binary uses them, too.
+bool Supervisor::owns_its_names() const {
+  return new_binary_ == 0 && (predecessor_ == 0 || ::getppid() != predecessor_);
+}
+
+void Supervisor::remove_marks() {
+  if (!pid_file_.empty()) remove_pid_file(pid_file_, ::getpid());
+  if (owns_its_names()) unlink_sockets(current_.message.listeners, {});
+  if (current_.message.admin_socket) {
+    ::unlink((options_.paths.admin_socket + marks_suffix_).c_str());
+  }
+}
 
 bool Supervisor::move_pid_file(const std::string& path) {
   if (path == pid_file_) return true;
@@ -383,11 +526,6 @@ void Supervisor::fail_start(std::string_view message) {
   begin_end(MessageType::terminate);
 }
 
-void Supervisor::finish(int status) {
-  exit_status_ = status;
-  state_ = State::over;
-}
-
 void make_run_directory(const StartOptions& options, config::Diagnostics& diagnostics) {
   const std::string& path = options.paths.run_directory;
   if (path == options.paths.prefix) return;
@@ -401,12 +539,13 @@ void make_run_directory(const StartOptions& options, config::Diagnostics& diagno
 int supervise(const StartOptions& options) {
   raise_descriptor_limit();
   config::Diagnostics diagnostics;
-  auto opening = open_configuration(options, {}, 0, diagnostics);
+  const bool upgrading = has_inherited_sockets();
+  auto opening = open_configuration(options, take_inherited_sockets(), 0, diagnostics);
   if (opening) make_run_directory(options, diagnostics);
   fmt::print(stderr, "{}", diagnostics.render());
   if (!opening || diagnostics.has_errors()) return 1;
   Daemon daemon;
-  if (opening->snapshot->process.daemon) {
+  if (opening->snapshot->process.daemon && !upgrading) {
     auto detached = Daemon::detach();
     if (!detached) {
       fmt::print(stderr, "sallyport: [emerg] {}\n", base::describe(detached.error()));
@@ -417,7 +556,7 @@ int supervise(const StartOptions& options) {
   if (!opening->snapshot->process.master_process) {
     return serve_in_one_process(options, std::move(*opening), std::move(daemon));
   }
-  return Supervisor(options).run(std::move(*opening), std::move(daemon));
+  return Supervisor(options).run(std::move(*opening), std::move(daemon), upgrading);
 }
 
 }  // namespace server

@@ -37,6 +37,12 @@ void set_worker_connections(Binding& binding) {
   }
 }
 
+void set_shutdown_timeout(Binding& binding) {
+  if (const auto timeout = config::read_duration(binding, 0)) {
+    binding.options<O>().shutdown_timeout.set(*timeout, binding.where());
+  }
+}
+
 void set_compat(Binding& binding) {
   if (binding.argument(0) != "nginx") return binding.invalid(0, "only \"nginx\" may stand here");
   binding.options<O>().compat_nginx.set(true, binding.where());
@@ -76,6 +82,11 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "1",
      .documentation = "Worker threads; auto: one for each CPU.",
      .set = set_worker_processes},
+    {.name = "worker_shutdown_timeout",
+     .contexts = Context::main,
+     .syntax = "TIME",
+     .documentation = "How long a graceful end waits for connections before it closes them.",
+     .set = set_shutdown_timeout},
     {.name = "events",
      .contexts = Context::main,
      .arguments = config::takes(0),

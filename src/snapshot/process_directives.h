@@ -1,6 +1,7 @@
 // The directives of the main and events contexts.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <tuple>
 
@@ -18,6 +19,8 @@ struct MainOptions {
   config::Setting<std::uint64_t> worker_connections{512};
   config::Setting<bool> compat_nginx{false};
   config::Setting<std::string> key_group;
+  config::Setting<std::chrono::milliseconds> shutdown_timeout{
+      std::chrono::milliseconds(0)};  // 0: no limit
 };
 
 extern const config::Feature kProcessFeature;

@@ -78,6 +78,7 @@ ProcessOptions process_options(const config::Level& root, bool compat) {
     process.worker_processes = std::max(1U, std::thread::hardware_concurrency());
   }
   process.worker_connections = *options->worker_connections;
+  process.shutdown_timeout = *options->shutdown_timeout;
   return process;
 }
 

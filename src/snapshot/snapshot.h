@@ -3,6 +3,7 @@
 // (disk), `check` (disk) and the server (received descriptors) run the same code.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -38,6 +39,7 @@ struct ProcessOptions {
   std::string pid_file;  // empty: the built-in path
   unsigned worker_processes = 1;  // threads; `auto` is resolved
   std::size_t worker_connections = 512;
+  std::chrono::milliseconds shutdown_timeout{0};  // of a graceful end; 0: no limit
 };
 
 struct ListenerSpec {

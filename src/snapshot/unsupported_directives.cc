@@ -655,7 +655,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"worker_priority", kMain, "operations", kRefused, kRemove},
     {"worker_rlimit_core", kMain, "operations", kRefused, kRemove},
     {"worker_rlimit_nofile", kMain, "operations", kRefused, kRemove},
-    {"worker_shutdown_timeout", kMain, "operations", kRefused, kRemove},
     {"working_directory", kMain, "operations", kRefused, kRemove},
     {"zone", kStreamUpstream, "L4 streams", kRefused, kStreams},
     {"zone", kUpstream, "balancing", kHarmless, ""},

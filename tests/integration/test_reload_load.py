@@ -7,6 +7,7 @@ import pytest
 
 from support import wait_for
 from support.backend import response
+from support.load import Load
 
 SANITIZED = any(f"/{preset}/" in os.environ.get("SALLYPORT_BINARY", "") for preset in ("asan", "tsan"))
 RELOADS = 30 if SANITIZED else 200
@@ -25,67 +26,6 @@ SITE = """
         location ~ ^/regex/(\\w+)$ { proxy_pass http://backends/$1; }
     }
 """
-
-
-class Load:
-    """Threads that ask without pause, on kept connections and on new ones, and note what goes wrong."""
-
-    def __init__(self, proxy):
-        self.proxy = proxy
-        self.stopping = threading.Event()
-        self.failures = []
-        self.answered = 0
-        kinds = [self.kept, self.kept, self.kept_tls, self.new, self.new_tls]
-        self.threads = [threading.Thread(target=self.run, args=(kind,)) for kind in kinds]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(60)
-
-    def run(self, kind):
-        try:
-            kind()
-        except Exception as failure:  # all of them are what the test is about
-            self.failures.append(f"{kind.__name__}: {failure!r}")
-
-    def ask(self, client, number):
-        answer = client.get(f"/{number}", host="example.com")
-        assert (answer.status, answer.text) == (200, f"/{number}"), answer.head
-        self.answered += 1
-        return answer.field("Connection") != "close"
-
-    def kept(self, opened=None):
-        number = 0
-        while not self.stopping.is_set():
-            with (opened or self.proxy.client)() as client:
-                while not self.stopping.is_set():
-                    number += 1
-                    if not self.ask(client, number):
-                        break
-
-    def kept_tls(self):
-        self.kept(self.proxy.tls_client)
-
-    def new(self, opened=None):
-        number = 0
-        while not self.stopping.is_set():
-            with (opened or self.proxy.client)() as client:
-                number += 1
-                self.ask(client, number)
-            self.stopping.wait(0.001)
-
-    def new_tls(self):
-        self.new(self.proxy.tls_client)
-
-    def wait_for_more(self, count):
-        wanted = self.answered + count
-        wait_for(lambda: self.answered >= wanted or self.failures, f"{count} more answers", within=30)
 
 
 def test_hup_under_load_loses_no_request_and_no_memory(sallyport, make_backend):

@@ -1,0 +1,52 @@
+// ServerChild: a server process as its supervisor sees it: its pid, the channel to it, and by when
+// it has to have done what it was told.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "server/channel.h"
+#include "server/messages.h"
+
+namespace server {
+
+class ServerChild {
+ public:
+  /// Starts one, which waits for its first configuration.
+  [[nodiscard]] static base::Result<std::unique_ptr<ServerChild>> spawn();
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  [[nodiscard]] base::TimePoint spawned() const noexcept { return spawned_; }
+  /// To poll; -1 once the channel is over.
+  [[nodiscard]] int descriptor() const noexcept { return channel_ ? channel_->fd() : -1; }
+
+  [[nodiscard]] base::Result<void> configure(const Configure& message);
+  /// retire, quit or terminate. What can't be told is ending already, or hangs and is killed. After
+  /// `patience`, where one is given, a graceful end becomes an immediate one.
+  void end(MessageType how, std::optional<base::Duration> patience = std::nullopt);
+  /// The next answer. After an error the channel is closed: an end of the stream means that the
+  /// process is dying, anything else that it broke the protocol and must be killed.
+  [[nodiscard]] base::Result<Answer> receive();
+  void kill() noexcept;
+
+  /// When on_time() has something to do; kNoDeadline if never.
+  [[nodiscard]] base::TimePoint due() const noexcept;
+  /// What happened, to be logged; empty if nothing is due.
+  [[nodiscard]] std::string on_time();
+
+ private:
+  ServerChild(pid_t pid, Channel channel);
+
+  pid_t pid_;
+  std::optional<Channel> channel_;
+  base::TimePoint spawned_;
+  base::TimePoint terminate_at_ = base::kNoDeadline;
+  base::TimePoint kill_at_ = base::kNoDeadline;
+};
+
+}  // namespace server
