@@ -16,6 +16,7 @@
 #include "cli/command_line.h"
 #include "cli/demonstration.h"
 #include "cli/demonstration_backend.h"
+#include "cli/diff_command.h"
 #include "cli/status_text.h"
 #include "config/diagnostics.h"
 #include "server/admin.h"
@@ -225,6 +226,16 @@ int run_command(const std::vector<std::string_view>& words) {
   status_command->add_option("--socket", socket, "its admin socket");
   add_format(status_command, format);
 
+  CLI::App* diff_command = app.add_subcommand(
+      "diff", "What a configuration would change in a running instance: 0 nothing, 1 something");
+  diff_command->add_option("-c,--configuration", line.configuration, "the new configuration file")
+      ->required();
+  diff_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
+  diff_command->add_option("-g,--global", line.directives,
+                           "global directives instead of the instance's own");
+  diff_command->add_option("--socket", socket, "its admin socket");
+  add_format(diff_command, format);
+
   CLI::App* version_command = app.add_subcommand("version", "Show version");
   app.add_subcommand("run", "Run; takes nginx's options, see sallyport -h");
   app.require_subcommand(1);
@@ -239,6 +250,9 @@ int run_command(const std::vector<std::string_view>& words) {
   if (version_command->parsed()) {
     fmt::print("sallyport version: sallyport/{}\n", server::version());
     return 0;
+  }
+  if (diff_command->parsed()) {
+    return run_diff(start_options(line), socket, format == Format::json);
   }
   return show_status(socket.empty() ? paths_of(line).admin_socket : socket, format);
 }

@@ -19,6 +19,7 @@
 #include "server/build_info.h"
 #include "server/paths.h"
 #include "server/server.h"
+#include "snapshot/outline.h"
 #include "tls/library.h"
 
 namespace server {
@@ -27,7 +28,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxRequest = 4096;
-constexpr std::size_t kMaxAnswer = std::size_t{16} << 20;
+constexpr std::size_t kMaxAnswer = std::size_t{256} << 20;  // the outline of a huge configuration
 constexpr std::size_t kMaxClients = 16;
 constexpr std::chrono::seconds kPatience{5};
 
@@ -109,6 +110,19 @@ Json status_of(const Server& server, const ProcessFacts& facts) {
   status["workers"] = workers_of(server);
   status["counters"] = counters_of(server);
   return status;
+}
+
+/// The outline with what it was loaded from, so that another file can be loaded likewise.
+std::string outline_of(const Server& server) {
+  const auto& snapshot = server.snapshot();
+  if (snapshot == nullptr) return R"({"error":"there is no configuration yet"})";
+  const Json origin{{"generation", server.generation()},
+                    {"file", snapshot->origin.file},
+                    {"prefix", snapshot->origin.prefix},
+                    {"global", snapshot->origin.global_directives}};
+  std::string text = origin.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.back() = ',';
+  return text + snapshot::to_json(snapshot::outline(*snapshot)).substr(1);
 }
 
 }  // namespace
@@ -232,6 +246,8 @@ std::string Admin::answer(std::string_view request) const {
   Json reply;
   if (has_command && parsed["command"] == "status") {
     reply = status_of(server_, facts_);
+  } else if (has_command && parsed["command"] == "outline") {
+    return outline_of(server_);
   } else {
     reply["error"] = has_command ? "unknown command" : "expected {\"command\": ...}";
   }

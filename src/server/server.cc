@@ -86,6 +86,7 @@ void Server::adopt(Generation generation, Adopted adopted) {
 void Server::commit(std::shared_ptr<Adoption> adoption) {
   adoption->waiting_for = workers_.size();
   generation_ = adoption->generation.number;
+  snapshot_ = adoption->generation.snapshot;
   listeners_.clear();
   for (const ListenerSockets& listener : adoption->generation.listeners) {
     listeners_.push_back({listener.address.text(), listener.tls});

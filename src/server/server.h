@@ -53,6 +53,10 @@ class Server {
     bool tls;
   };
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  /// What is served; null before the first adoption.
+  [[nodiscard]] const std::shared_ptr<const snapshot::Snapshot>& snapshot() const noexcept {
+    return snapshot_;
+  }
   [[nodiscard]] const std::vector<ListenerStatus>& listeners() const noexcept { return listeners_; }
   [[nodiscard]] const std::vector<std::unique_ptr<WorkerThread>>& workers() const noexcept {
     return workers_;
@@ -73,6 +77,7 @@ class Server {
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<ListenerStatus> listeners_;
   std::uint64_t generation_ = 0;
+  std::shared_ptr<const snapshot::Snapshot> snapshot_;
   bool ending_ = false;
 };
 

@@ -13,6 +13,7 @@
 #include "server/pid_file.h"
 #include "server/server.h"
 #include "server/signals.h"
+#include "snapshot/difference.h"
 
 namespace server {
 namespace {
@@ -165,19 +166,23 @@ void SingleProcess::reload() {
     return log->write(Level::emerg,
                       "not reloaded: the configuration has errors, the old one goes on");
   }
-  server_.adopt({.number = ++generation_,
-                 .snapshot = next_->snapshot,
-                 .listeners = duplicate(next_->message.listeners)},
-                [this, log](std::expected<void, std::string> adopted) {
-                  if (adopted) {
-                    unlink_sockets(current_.message.listeners, next_->message.listeners);
-                    current_ = std::move(*next_);
-                  } else {
-                    unlink_sockets(next_->message.listeners, current_.message.listeners);
-                    log->write(Level::emerg, "not reloaded: " + adopted.error());
-                  }
-                  next_.reset();
-                });
+  server_.adopt(
+      {.number = ++generation_,
+       .snapshot = next_->snapshot,
+       .listeners = duplicate(next_->message.listeners)},
+      [this, log](std::expected<void, std::string> adopted) {
+        if (adopted) {
+          unlink_sockets(current_.message.listeners, next_->message.listeners);
+          const std::string report = snapshot::reload_report(*current_.snapshot, *next_->snapshot);
+          current_ = std::move(*next_);
+          current_.snapshot->error_log->write(
+              Level::notice, fmt::format("reloaded: generation {}; {}", generation_, report));
+        } else {
+          unlink_sockets(next_->message.listeners, current_.message.listeners);
+          log->write(Level::emerg, "not reloaded: " + adopted.error());
+        }
+        next_.reset();
+      });
 }
 
 }  // namespace

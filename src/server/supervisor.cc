@@ -26,6 +26,7 @@
 #include "server/signals.h"
 #include "server/single_process.h"
 #include "server/upgrade.h"
+#include "snapshot/difference.h"
 
 namespace server {
 namespace {
@@ -405,9 +406,11 @@ std::optional<Opening> Supervisor::open_next() {
 
 void Supervisor::commit_reload() {
   unlink_sockets(current_.message.listeners, next_->message.listeners);
+  const std::string report = snapshot::reload_report(*current_.snapshot, *next_->snapshot);
   current_ = std::move(*next_);
   next_.reset();
   log_ = current_.snapshot->error_log;
+  log(Level::notice, fmt::format("reloaded: generation {}; {}", last_generation_, report));
   redirect_stderr(*log_);
   if (state_ == State::serving) move_pid_file(current_.pid_file(options_.paths));
 }

@@ -33,9 +33,12 @@ class BuiltSnapshot final : public Snapshot, public std::enable_shared_from_this
     return *std::move(site);
   }
   const std::vector<std::string>& private_keys() const override { return built.private_keys; }
+  const config::Tree& tree() const override { return directives; }
+  const config::Level& root() const override { return levels; }
+  const proxy::Listing& listing() const override { return built.listing; }
 
-  config::Tree tree;
-  config::Level root;
+  config::Tree directives;
+  config::Level levels;
   script::Variables variables;
   Built built;
 };
@@ -115,7 +118,8 @@ config::Level* find_http(config::Level& root) {
 std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSource& files,
                                      config::Diagnostics& diagnostics) {
   auto snapshot = std::make_shared<BuiltSnapshot>();
-  config::Tree& tree = snapshot->tree;
+  snapshot->origin = options;
+  config::Tree& tree = snapshot->directives;
   if (!options.global_directives.empty()) {
     config::parse_command_line(options.global_directives, files, diagnostics, tree);
   }
@@ -126,7 +130,7 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
   files.set_key_policy(key_policy_of(tree, flags.compat_nginx, diagnostics));
   const config::Vocabulary vocabulary(features(), unsupported_directives());
   config::wrap_bare_servers(tree, vocabulary);
-  config::interpret(tree, vocabulary, snapshot->root, diagnostics, files, flags);
+  config::interpret(tree, vocabulary, snapshot->levels, diagnostics, files, flags);
   for (const std::string& warning : files.take_warnings()) diagnostics.warning({}, warning);
   // Building goes on for the sake of its messages, so that all mistakes are told at once.
   diagnostics.note_losses();
@@ -136,16 +140,16 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
     auto fd = files.open(options.error_log, config::Purpose::log_append);
     if (fd) log = std::make_shared<observe::ErrorLog>(*std::move(fd), observe::Level::error);
   }
-  snapshot->error_log = accesslog::error_log_of(snapshot->root, log);
+  snapshot->error_log = accesslog::error_log_of(snapshot->levels, log);
   snapshot->built.listing.error_log = snapshot->error_log;
   snapshot->built.listing.temporary_directory = options.temporary_directory;
-  build(snapshot->root, find_http(snapshot->root), snapshot->variables, flags, files, diagnostics,
-        snapshot->built);
+  build(snapshot->levels, find_http(snapshot->levels), snapshot->variables, flags, files,
+        diagnostics, snapshot->built);
   snapshot->built.listing.compat_nginx = flags.compat_nginx;
   if (!has_unset_variables(tree.directives)) snapshot->variables.finish(diagnostics);
   if (diagnostics.has_errors()) return nullptr;
 
-  snapshot->process = process_options(snapshot->root, flags.compat_nginx);
+  snapshot->process = process_options(snapshot->levels, flags.compat_nginx);
   for (const auto& group : snapshot->built.listing.groups) {
     snapshot->listeners.push_back({group->address,
                                    {.backlog = group->backlog,

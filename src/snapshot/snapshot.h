@@ -15,8 +15,15 @@
 #include "io/socket.h"
 #include "proxy/worker.h"
 
+namespace config {
+class Level;
+struct Tree;
+}  // namespace config
 namespace observe {
 class ErrorLog;
+}
+namespace proxy {
+struct Listing;
 }
 
 namespace snapshot {
@@ -54,12 +61,18 @@ class Snapshot {
   ProcessOptions process;
   std::vector<ListenerSpec> listeners;  // no address twice
   std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
+  LoadOptions origin;  // what it was loaded from
 
   /// This snapshot on one worker's thread (called there). Errors are those of TLS contexts.
   [[nodiscard]] virtual base::Result<std::shared_ptr<proxy::Site>> activate(
       proxy::Worker& worker) const = 0;
   /// Private keys for the signer, PEM. Empty where a vault holds them.
   [[nodiscard]] virtual const std::vector<std::string>& private_keys() const = 0;
+
+  // What it was made of and what became of it, for those who tell about it (outline.h, status).
+  [[nodiscard]] virtual const config::Tree& tree() const = 0;
+  [[nodiscard]] virtual const config::Level& root() const = 0;
+  [[nodiscard]] virtual const proxy::Listing& listing() const = 0;
 };
 
 /// Reads and builds. Null when `diagnostics` has errors; warnings may be there in either case.

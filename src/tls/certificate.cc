@@ -36,6 +36,28 @@ base::WallTime time_of(const ASN1_TIME* time) {
   return base::WallTime(std::chrono::seconds(::timegm(&parts)));
 }
 
+std::string serial_of(const X509* certificate) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  i2a_ASN1_INTEGER(bio.get(), X509_get0_serialNumber(certificate));
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return {text, static_cast<std::size_t>(std::max(size, 0L))};
+}
+
+// Each certificate's length stands before it: two chains of the same bytes are the same chain.
+KeyId fingerprint_of(const std::vector<Certificate::Der>& chain) {
+  KeyId digest{};
+  const MdCtxPtr context(EVP_MD_CTX_new());
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  for (const Certificate::Der& der : chain) {
+    const std::uint64_t size = der.size();
+    EVP_DigestUpdate(context.get(), &size, sizeof size);
+    EVP_DigestUpdate(context.get(), der.data(), der.size());
+  }
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
+  return digest;
+}
+
 std::string_view bytes_of(const ASN1_STRING* string) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
           static_cast<std::size_t>(ASN1_STRING_length(string))};
@@ -131,6 +153,8 @@ std::expected<std::shared_ptr<const Certificate>, std::string> Certificate::pars
   facts.issuer = text_of(X509_get_issuer_name(leaf.get()));
   facts.not_before = time_of(X509_get0_notBefore(leaf.get()));
   facts.not_after = time_of(X509_get0_notAfter(leaf.get()));
+  facts.serial = serial_of(leaf.get());
+  facts.fingerprint = fingerprint_of(chain);
   return std::shared_ptr<const Certificate>(new Certificate(std::move(chain), std::move(facts)));
 }
 

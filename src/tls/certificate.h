@@ -29,6 +29,8 @@ class Certificate {
     base::WallTime not_after;
     KeyType key_type = KeyType::rsa;
     KeyId key_id{};
+    std::string serial;  // in hexadecimal, as OpenSSL prints it
+    KeyId fingerprint{};  // SHA-256 of the whole chain: what the file says, whatever its notation
   };
 
   /// The leaf first, then what is sent with it, as in the file. The error is a sentence without the
