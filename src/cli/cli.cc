@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -17,9 +18,8 @@
 #include "cli/demonstration.h"
 #include "cli/demonstration_backend.h"
 #include "cli/diff_command.h"
-#include "cli/status_text.h"
+#include "cli/status_command.h"
 #include "config/diagnostics.h"
-#include "server/admin.h"
 #include "server/build_info.h"
 #include "server/opening.h"
 #include "server/paths.h"
@@ -180,23 +180,6 @@ int run_nginx_way(std::span<const std::string_view> words, std::vector<std::stri
   return serve(*line, std::move(command));
 }
 
-// --- status
-
-int show_status(const std::string& socket, Format format) {
-  const auto answer = server::ask(socket, R"({"command":"status"})");
-  if (!answer) {
-    complain("error", fmt::format("no status: {}", answer.error()));
-    return 1;
-  }
-  const auto text = format == Format::json ? indent_status(*answer) : render_status(*answer);
-  if (!text) {
-    complain("error", fmt::format("no status: {}", text.error()));
-    return 1;
-  }
-  fmt::print("{}", *text);
-  return 0;
-}
-
 // --- commands of ours
 
 const std::map<std::string, Format> kFormats{{"text", Format::text}, {"json", Format::json}};
@@ -211,6 +194,7 @@ int run_command(const std::vector<std::string_view>& words) {
   CommandLine line;
   Format format = Format::text;
   std::string socket;
+  double seconds = 2;
 
   CLI::App* check_command = app.add_subcommand("check", "Test a configuration, all errors at once");
   check_command->add_option("-c,--configuration", line.configuration, "configuration file");
@@ -224,6 +208,10 @@ int run_command(const std::vector<std::string_view>& words) {
   status_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
   status_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
   status_command->add_option("--socket", socket, "its admin socket");
+  status_command
+      ->add_option("-w,--watch", seconds, "again every SECONDS (2), with rates, until a signal")
+      ->expected(0, 1)
+      ->check(CLI::Range(0.1, 86400.0));
   add_format(status_command, format);
 
   CLI::App* diff_command = app.add_subcommand(
@@ -254,7 +242,11 @@ int run_command(const std::vector<std::string_view>& words) {
   if (diff_command->parsed()) {
     return run_diff(start_options(line), socket, format == Format::json);
   }
-  return show_status(socket.empty() ? paths_of(line).admin_socket : socket, format);
+  StatusRequest request{.socket = socket.empty() ? paths_of(line).admin_socket : socket,
+                        .json = format == Format::json,
+                        .every = {}};
+  if (status_command->count("--watch") != 0) request.every = std::chrono::duration<double>(seconds);
+  return run_status(request);
 }
 
 }  // namespace

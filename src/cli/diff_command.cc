@@ -22,7 +22,8 @@ int trouble(std::string_view message) {
 }
 
 // What the instance was started with, where the command line does not say otherwise.
-void take_origin(const nlohmann::json& answer, snapshot::LoadOptions& load) {
+void take_origin(std::string_view origin, snapshot::LoadOptions& load) {
+  const auto answer = nlohmann::json::parse(origin, nullptr, false);
   const auto text = [&](const char* name) {
     return answer.is_object() && answer.contains(name) && answer[name].is_string()
                ? answer[name].get<std::string>()
@@ -35,12 +36,14 @@ void take_origin(const nlohmann::json& answer, snapshot::LoadOptions& load) {
 }  // namespace
 
 int run_diff(server::StartOptions options, const std::string& socket, bool json) {
-  const auto answer =
-      server::ask(socket.empty() ? options.paths.admin_socket : socket, R"({"command":"outline"})");
+  const std::string& path = socket.empty() ? options.paths.admin_socket : socket;
+  const auto origin = server::ask(path, R"({"command":"origin"})");
+  if (!origin) return trouble(origin.error());
+  take_origin(*origin, options.load);
+  const auto answer = server::ask(path, R"({"command":"outline"})");
   if (!answer) return trouble(answer.error());
   const auto running = snapshot::parse_outline(*answer);
   if (!running) return trouble(running.error());
-  take_origin(nlohmann::json::parse(*answer, nullptr, false), options.load);
 
   config::Diagnostics diagnostics;
   const auto opening = server::read_configuration(options, diagnostics);

@@ -1,10 +1,12 @@
 // The life of a client's connection: TLS, then one exchange after the other.
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "http/h1/body_reader.h"
 #include "http/h1/request_parser.h"
 #include "http/h1/response_sender.h"
+#include "observe/histogram.h"
 #include "proxy/context.h"
 #include "proxy/request_body.h"
 #include "proxy/response.h"
@@ -75,6 +77,7 @@ class HttpConnection {
                                   http::h1::ResponseSender& sender);
   async::Task<void> refuse(Context& context, const HeadProgress& progress);
   void finish(Context& context, const http::h1::ResponseSender& sender);
+  void count_traffic(const Context& context);
   void count_refusal(Refusal refusal) {
     worker_.counters.add(counter_for(refusal));
     worker_.counters.add(worker_.refusals.requests, static_cast<std::size_t>(refusal));
@@ -236,6 +239,26 @@ void HttpConnection::finish(Context& context, const http::h1::ResponseSender& se
   worker_.counters.add(observe::response_counter(exchange.response.status));
   worker_.counters.add(Counter::bytes_in, exchange.request_length);
   worker_.counters.add(Counter::bytes_out, exchange.bytes_sent);
+  count_traffic(context);
+}
+
+// For the server and the location, and how long it took. How long a tunnel was open is no answer
+// time.
+void HttpConnection::count_traffic(const Context& context) {
+  const exchange::Exchange& exchange = context.exchange;
+  const auto count = [&](const config::Level& level) {
+    const auto* place = level.find<PlaceNumber>();
+    if (place == nullptr) return;
+    context.site.traffic()
+        .at(place->number)
+        .count(exchange.response.status, exchange.request_length, exchange.bytes_sent);
+  };
+  count(*context.server->level);
+  if (context.location != nullptr) count(*context.location->level);
+  if (worker_.request_times == nullptr || exchange.response.status < 200) return;
+  const auto time = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::max(exchange.now - exchange.started, base::Duration{}));
+  worker_.request_times->add(static_cast<std::uint64_t>(time.count()));
 }
 
 // What was read behind this request is the beginning of the next.
@@ -310,6 +333,7 @@ void log_handshake_failure(const Worker& worker, const exchange::Connection& fac
     co_return nullptr;
   }
   worker.counters.add(stream->resumed() ? Counter::handshakes_resumed : Counter::handshakes_full);
+  count_handshake(worker.counters, worker.handshakes, stream->protocol(), stream->cipher());
   facts.tls = true;
   facts.tls_protocol = stream->protocol();
   facts.tls_cipher = stream->cipher();

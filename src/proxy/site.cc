@@ -22,7 +22,8 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
     : owner_(std::move(owner)),
       number_(++worker.sites_made),
       listing_(listing),
-      access_log_(worker.loop, worker.counters) {
+      access_log_(worker.loop, worker.counters),
+      traffic_(listing.place_count) {
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   make_clusters(worker);
 }
@@ -118,6 +119,14 @@ tls::Selection Site::Source::select(std::string_view sni) {
   const VirtualServer& server = group_.find(sni, captures, {});
   if (server.certificates.empty()) return {};
   return {site_.server_contexts_[server.policy].get(), server.certificates};
+}
+
+std::vector<upstream::ClusterReport> Site::report_clusters(base::TimePoint now) const {
+  std::vector<upstream::ClusterReport> reports;
+  for (const auto& spec : listing_.clusters) {
+    reports.push_back(upstream::report_of(*clusters_.at(spec.get()), now));
+  }
+  return reports;
 }
 
 void Site::retire(const Site* successor) {

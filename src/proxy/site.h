@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "config/level.h"
 #include "proxy/plan.h"
+#include "proxy/traffic.h"
 #include "route/name_table.h"
 #include "route/route_table.h"
 #include "tls/certificate.h"
@@ -24,6 +25,7 @@
 #include "tls/server_context.h"
 #include "upstream/cluster.h"
 #include "upstream/cluster_cache.h"
+#include "upstream/cluster_report.h"
 
 namespace observe {
 class ErrorLog;
@@ -61,6 +63,7 @@ struct Listing {
   std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters;
   std::vector<std::shared_ptr<const tls::ClientPolicy>> client_policies;
   std::size_t slot_count = 0;           // of named captures
+  std::size_t place_count = 0;          // servers and locations, numbered (traffic.h)
   bool compat_nginx = false;
   std::string temporary_directory;
   std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
@@ -99,6 +102,9 @@ class Site {
   };
 
   [[nodiscard]] accesslog::Writer& access_log() noexcept { return access_log_; }
+  [[nodiscard]] TrafficTable& traffic() noexcept { return traffic_; }
+  /// Of every cluster that the configuration names, as this worker sees it.
+  [[nodiscard]] std::vector<upstream::ClusterReport> report_clusters(base::TimePoint now) const;
 
   /// A newer site has taken over, or none when the worker ends: of what it does not go on with,
   /// idle connections to backends are closed.
@@ -113,6 +119,7 @@ class Site {
   const std::uint64_t number_;
   const Listing& listing_;
   accesslog::Writer access_log_;
+  TrafficTable traffic_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
   // These live on in the next site where the configuration says the same of them. A cluster's own

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "async/scope.h"
 #include "async/task.h"
@@ -21,6 +22,7 @@ class Resolver;
 }
 namespace observe {
 class ErrorLog;
+class Histogram;
 }  // namespace observe
 namespace tls {
 class Library;
@@ -44,6 +46,15 @@ struct RefusalCounters {
 };
 [[nodiscard]] RefusalCounters add_refusal_counters(observe::CounterLayout& layout);
 
+/// TLS handshakes with clients, told apart by what they agreed on.
+struct HandshakeCounters {
+  observe::FamilyId versions;
+  observe::FamilyId ciphers;
+};
+[[nodiscard]] HandshakeCounters add_handshake_counters(observe::CounterLayout& layout);
+void count_handshake(observe::Counters& counters, const HandshakeCounters& families,
+                     std::string_view version, std::string_view cipher) noexcept;
+
 struct Worker {
   unsigned index;
   io::EventLoop& loop;
@@ -58,6 +69,8 @@ struct Worker {
   std::shared_ptr<Site> site;        // the newest; replaced by a reload
   std::uint64_t sites_made = 0;      // numbers them
   upstream::Connector* connector;    // to backends; outlives the sites
+  HandshakeCounters handshakes{};
+  observe::Histogram* request_times = nullptr;  // in microseconds; null: not measured
 };
 
 /// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.

@@ -1,7 +1,6 @@
 #include "server/admin.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,12 +14,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "observe/counters.h"
-#include "server/build_info.h"
 #include "server/paths.h"
 #include "server/server.h"
+#include "server/status.h"
+#include "server/worker_reports.h"
 #include "snapshot/outline.h"
-#include "tls/library.h"
 
 namespace server {
 namespace {
@@ -62,67 +60,15 @@ bool may_ask(int socket, uid_t owner) {
   return peer.uid == 0 || peer.uid == owner;
 }
 
-Json workers_of(const Server& server) {
-  using observe::Counter;
-  Json workers = Json::array();
-  for (const auto& worker : server.workers()) {
-    const auto& counters = worker->counters();
-    workers.push_back({{"index", worker->index()},
-                       {"connections", counters.get(Counter::connections_active)},
-                       {"requests", counters.get(Counter::requests)},
-                       {"loop_turns", counters.get(Counter::loop_turns)},
-                       {"loop_stalls", counters.get(Counter::loop_stalls)}});
-  }
-  return workers;
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// {"requests": 5, "requests_refused_by_rule": {"bare_lf": 1}}
-Json counters_of(const Server& server) {
-  Json counters = Json::object();
-  for (const observe::Reading& reading : server.readings()) {
-    Json& slot = counters[std::string(reading.name)];
-    if (reading.label.empty()) {
-      slot = reading.value;
-    } else {
-      slot[std::string(reading.label_value)] = reading.value;
-    }
-  }
-  return counters;
-}
-
-Json status_of(const Server& server, const ProcessFacts& facts) {
-  Json status;
-  const auto uptime = std::chrono::system_clock::now() - facts.started;
-  const auto started = std::chrono::floor<std::chrono::seconds>(facts.started);
-  status["version"] = version();
-  status["openssl"] = tls::library_version();
-  status["generation"] = server.generation();
-  status["state"] = server.ending() ? "ending" : "running";
-  status["pid"] = {{"supervisor", facts.supervisor}, {"server", facts.server}};
-  status["server_restarts"] = facts.restarts;
-  status["server_started"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(started));
-  status["server_uptime_seconds"] =
-      std::chrono::duration_cast<std::chrono::seconds>(uptime).count();
-  status["listeners"] = Json::array();
-  for (const auto& listener : server.listeners()) {
-    status["listeners"].push_back({{"address", listener.address}, {"tls", listener.tls}});
-  }
-  status["workers"] = workers_of(server);
-  status["counters"] = counters_of(server);
-  return status;
-}
-
-/// The outline with what it was loaded from, so that another file can be loaded likewise.
-std::string outline_of(const Server& server) {
-  const auto& snapshot = server.snapshot();
-  if (snapshot == nullptr) return R"({"error":"there is no configuration yet"})";
-  const Json origin{{"generation", server.generation()},
-                    {"file", snapshot->origin.file},
-                    {"prefix", snapshot->origin.prefix},
-                    {"global", snapshot->origin.global_directives}};
-  std::string text = origin.dump(-1, ' ', false, Json::error_handler_t::replace);
-  text.back() = ',';
-  return text + snapshot::to_json(snapshot::outline(*snapshot)).substr(1);
+/// What the configuration was loaded from, so that another file can be loaded likewise.
+std::string origin_of(const snapshot::Snapshot& snapshot) {
+  return text_of({{"file", snapshot.origin.file},
+                  {"prefix", snapshot.origin.prefix},
+                  {"global", snapshot.origin.global_directives}});
 }
 
 }  // namespace
@@ -200,7 +146,10 @@ base::Result<std::unique_ptr<Admin>> Admin::start(io::EventLoop& loop, base::Fd 
                                                   const Server& server, const ProcessFacts& facts) {
   TRY(auto listener, io::Listener::adopt(loop, std::move(socket)));
   std::unique_ptr<Admin> admin(new Admin(loop, std::move(listener), server, facts));
-  loop.post([&admin = *admin] { admin.accepting_.spawn(admin.accept()); });
+  loop.post([&admin = *admin] {
+    admin.accepting_.spawn(admin.accept());
+    admin.accepting_.spawn(admin.sample());
+  });
   return admin;
 }
 
@@ -234,24 +183,43 @@ async::Task<void> Admin::serve(base::Fd socket) {
     line.append(buffer.data(), *got);
   }
   line.resize(line.find('\n'));
-  std::string text = answer(line) + '\n';
+  std::string text = co_await answer(std::move(line)) + '\n';
   iovec piece{.iov_base = text.data(), .iov_len = text.size()};
   static_cast<void>(co_await io::write_all(**stream, {&piece, 1}, deadline));
 }
 
-std::string Admin::answer(std::string_view request) const {
+async::Task<std::string> Admin::answer(std::string request) {
   const Json parsed = Json::parse(request, nullptr, false);
-  const bool has_command =
-      parsed.is_object() && parsed.contains("command") && parsed["command"].is_string();
-  Json reply;
-  if (has_command && parsed["command"] == "status") {
-    reply = status_of(server_, facts_);
-  } else if (has_command && parsed["command"] == "outline") {
-    return outline_of(server_);
-  } else {
-    reply["error"] = has_command ? "unknown command" : "expected {\"command\": ...}";
+  if (!parsed.is_object() || !parsed.contains("command") || !parsed["command"].is_string()) {
+    co_return R"({"error":"expected {\"command\": ...}"})";
   }
-  return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto command = parsed["command"].get<std::string>();
+  if (command == "status") co_return co_await status();
+  const auto snapshot = server_.snapshot();
+  if (command != "outline" && command != "origin") co_return R"({"error":"unknown command"})";
+  if (snapshot == nullptr) co_return R"({"error":"there is no configuration yet"})";
+  if (command == "origin") co_return origin_of(*snapshot);
+  co_return snapshot::to_json(snapshot::outline(*snapshot));
+}
+
+async::Task<std::string> Admin::status() {
+  const std::vector<WorkerReport> reports = co_await collect_reports(server_, loop_);
+  const std::vector<observe::Reading> readings = server_.readings();
+  const base::WallTime now = std::chrono::system_clock::now();
+  co_return status_json({.server = server_,
+                         .process = facts_,
+                         .reports = reports,
+                         .readings = readings,
+                         .lately = recent_.since(readings, loop_.now()),
+                         .now = now});
+}
+
+// For what happened lately.
+async::Task<void> Admin::sample() {
+  while (true) {
+    recent_.sample(server_.readings(), loop_.now());
+    if (!co_await io::sleep_until(loop_, loop_.now() + Recent::kPause)) co_return;
+  }
 }
 
 }  // namespace server

@@ -23,6 +23,8 @@
 #include "base/result.h"
 #include "io/event_loop.h"
 #include "io/socket.h"
+#include "server/process_facts.h"
+#include "server/recent.h"
 
 namespace server {
 
@@ -34,15 +36,6 @@ class Server;
 /// One request to a running instance: the line that it answered. The error is a sentence.
 [[nodiscard]] std::expected<std::string, std::string> ask(const std::string& path,
                                                           std::string_view request);
-
-/// What `status` tells about the processes.
-struct ProcessFacts {
-  pid_t supervisor = 0;
-  pid_t server = 0;
-  std::uint32_t restarts = 0;
-  base::WallTime started;
-  uid_t owner = 0;  // may ask, besides root
-};
 
 class Admin {
  public:
@@ -56,19 +49,20 @@ class Admin {
   /// When the loop has stopped: gives it the turns that cancelled operations need.
   ~Admin();
 
-  /// The answer to a request line, without its line feed.
-  [[nodiscard]] std::string answer(std::string_view request) const;
-
  private:
   Admin(io::EventLoop& loop, std::unique_ptr<io::Listener> listener, const Server& server,
         const ProcessFacts& facts);
   [[nodiscard]] async::Task<void> accept();
   [[nodiscard]] async::Task<void> serve(base::Fd socket);
+  [[nodiscard]] async::Task<std::string> answer(std::string request);
+  [[nodiscard]] async::Task<std::string> status();
+  [[nodiscard]] async::Task<void> sample();
 
   io::EventLoop& loop_;
   std::unique_ptr<io::Listener> listener_;
   const Server& server_;
   const ProcessFacts& facts_;
+  Recent recent_;
   async::Scope scope_;
   async::Scope accepting_{&scope_};
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
@@ -50,6 +52,7 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .ticket_keys = ticket_keys_,
                                     .layout = layout_,
                                     .refusals = refusals_,
+                                    .handshakes = handshakes_,
                                     .connection_numbers = connection_numbers_,
                                     .control = control}));
   }
@@ -83,10 +86,27 @@ void Server::adopt(Generation generation, Adopted adopted) {
   }
 }
 
+// Counts of servers and locations go on where their key remains.
+void Server::number_places() {
+  std::unordered_map<std::string_view, std::size_t> numbers;
+  for (std::size_t i = 0; i < places_.size(); ++i) numbers.emplace(places_[i].key, i);
+  std::vector<snapshot::Place> places = snapshot::places(*snapshot_);
+  auto former = std::make_shared<std::vector<std::size_t>>();
+  former->reserve(places.size());
+  for (const snapshot::Place& place : places) {
+    const auto found = numbers.find(place.key);
+    const bool same = found != numbers.end() && places_[found->second].kind == place.kind;
+    former->push_back(same ? found->second : proxy::TrafficTable::kNew);
+  }
+  for (const auto& worker : workers_) worker->continue_counts(former);
+  places_ = std::move(places);
+}
+
 void Server::commit(std::shared_ptr<Adoption> adoption) {
   adoption->waiting_for = workers_.size();
   generation_ = adoption->generation.number;
   snapshot_ = adoption->generation.snapshot;
+  number_places();
   listeners_.clear();
   for (const ListenerSockets& listener : adoption->generation.listeners) {
     listeners_.push_back({listener.address.text(), listener.tls});

@@ -18,6 +18,7 @@
 #include "observe/counters.h"
 #include "server/messages.h"
 #include "server/worker_thread.h"
+#include "snapshot/outline.h"
 #include "snapshot/snapshot.h"
 #include "tls/in_process_signer.h"
 #include "tls/ticket_keys.h"
@@ -62,15 +63,19 @@ class Server {
     return workers_;
   }
   [[nodiscard]] std::vector<observe::Reading> readings() const;
+  /// The servers and locations of the snapshot, by number.
+  [[nodiscard]] const std::vector<snapshot::Place>& places() const noexcept { return places_; }
   [[nodiscard]] bool ending() const noexcept { return ending_; }
 
  private:
   struct Adoption;
   void take_keys(const snapshot::Snapshot& snapshot, std::string& problem);
   void commit(std::shared_ptr<Adoption> adoption);
+  void number_places();
 
   observe::CounterLayout layout_;
   proxy::RefusalCounters refusals_ = proxy::add_refusal_counters(layout_);
+  proxy::HandshakeCounters handshakes_ = proxy::add_handshake_counters(layout_);
   std::atomic<std::uint64_t> connection_numbers_ = 0;
   tls::InProcessSigner signer_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
@@ -78,6 +83,7 @@ class Server {
   std::vector<ListenerStatus> listeners_;
   std::uint64_t generation_ = 0;
   std::shared_ptr<const snapshot::Snapshot> snapshot_;
+  std::vector<snapshot::Place> places_;
   bool ending_ = false;
 };
 

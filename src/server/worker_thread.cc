@@ -58,7 +58,9 @@ struct WorkerThread::Life {
                .connections = connections,
                .connection_numbers = thread.shared_.connection_numbers,
                .site = nullptr,
-               .connector = &connector},
+               .connector = &connector,
+               .handshakes = thread.shared_.handshakes,
+               .request_times = &request_times},
         serve([this](io::Accepted accepted, base::Address local) {
           return proxy::serve_connection(worker, std::move(accepted), local);
         }) {}
@@ -81,6 +83,7 @@ struct WorkerThread::Life {
   std::shared_ptr<const snapshot::Snapshot> snapshot;
   std::shared_ptr<const snapshot::Snapshot> next_snapshot;
   std::shared_ptr<const observe::ErrorLog> log;
+  observe::Histogram request_times;
   proxy::Worker worker;
   std::shared_ptr<proxy::Site> next_site;
   Acceptor::Serve serve;
@@ -125,6 +128,30 @@ void WorkerThread::commit(std::vector<WorkerListener> listeners, Done done) {
     life_->take_site();
     life_->take_listeners(std::move(listeners));
     answer(std::move(done), {});
+  });
+}
+
+void WorkerThread::continue_counts(std::shared_ptr<const std::vector<std::size_t>> former) {
+  loop_.post([this, former = std::move(former)] {
+    if (life_->next_site == nullptr || life_->worker.site == nullptr) return;
+    life_->next_site->traffic().continue_from(life_->worker.site->traffic(), *former);
+  });
+}
+
+void WorkerThread::report(std::move_only_function<void(WorkerReport)> done) {
+  loop_.post([this, done = std::move(done)]() mutable {
+    WorkerReport report{.worker = index_,
+                        .snapshot = life_->snapshot.get(),
+                        .request_times = life_->request_times,
+                        .clusters = {},
+                        .traffic = {}};
+    if (life_->worker.site != nullptr) {
+      report.clusters = life_->worker.site->report_clusters(loop_.now());
+      report.traffic = life_->worker.site->traffic().copy();
+    }
+    shared_.control.post([done = std::move(done), report = std::move(report)]() mutable {
+      done(std::move(report));
+    });
   });
 }
 

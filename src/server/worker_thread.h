@@ -24,12 +24,24 @@
 #include "base/result.h"
 #include "io/event_loop.h"
 #include "observe/counters.h"
+#include "observe/histogram.h"
+#include "proxy/traffic.h"
 #include "proxy/worker.h"
 #include "snapshot/snapshot.h"
 #include "tls/signer.h"
 #include "tls/ticket_keys.h"
+#include "upstream/cluster_report.h"
 
 namespace server {
+
+/// What a worker knows about itself, as of one moment.
+struct WorkerReport {
+  unsigned worker = 0;
+  const snapshot::Snapshot* snapshot = nullptr;  // which one it is about; only to be compared
+  observe::Histogram request_times;  // microseconds
+  std::vector<upstream::ClusterReport> clusters;
+  std::vector<proxy::Traffic> traffic;  // by PlaceNumber
+};
 
 /// One socket for one worker.
 struct WorkerListener {
@@ -46,6 +58,7 @@ class WorkerThread {
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     const observe::CounterLayout& layout;
     proxy::RefusalCounters refusals;
+    proxy::HandshakeCounters handshakes;
     std::atomic<std::uint64_t>& connection_numbers;
     io::EventLoop& control;  // where answers are posted
   };
@@ -63,12 +76,17 @@ class WorkerThread {
   /// Takes what was prepared. `listeners` are all that are to be open: sockets of addresses that
   /// are listened on already are dropped, listeners of addresses that are missing are closed.
   void commit(std::vector<WorkerListener> listeners, Done done);
+  /// Between the two: what was prepared goes on with the counts of the places that remain
+  /// (TrafficTable::continue_from).
+  void continue_counts(std::shared_ptr<const std::vector<std::size_t>> former);
   /// Forgets what was prepared.
   void abandon();
   /// `done` when the last connection has ended.
   void quit(Done done);
   /// Cancels every connection; ends a quit, too.
   void terminate(Done done);
+  /// Never called back when the worker hangs or has ended.
+  void report(std::move_only_function<void(WorkerReport)> done);
 
   // From any thread.
 

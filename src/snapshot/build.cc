@@ -39,6 +39,7 @@ class Builder {
 
  private:
   void provision(Level& level);
+  void number(Level& level);
   void add_server(Level& level);
   void add_names(const Level& level, const route::ServerOptions& options,
                  const proxy::VirtualServer& server, proxy::ListenGroup& group);
@@ -73,10 +74,20 @@ void Builder::provision(Level& level) {
   }
 }
 
+// In the order of snapshot::places().
+void Builder::number(Level& level) {
+  level.options<proxy::PlaceNumber>().number = built_.listing.place_count++;
+  for (const auto& child : level.children()) {
+    if (child->context() == Context::location) number(*child);
+  }
+}
+
 void Builder::build(Level& http) {
   provision(http);
   for (const auto& child : http.children()) {
-    if (child->context() == Context::server) add_server(*child);
+    if (child->context() != Context::server) continue;
+    add_server(*child);
+    number(*child);
   }
   finish_groups();
   built_.listing.clusters = plans_.clusters();

@@ -59,7 +59,8 @@ struct Place {
   std::string key;  // the outline's
   const config::Level* level = nullptr;
 };
-/// In the order of the configuration, each server before its locations.
+/// In the order of their numbers (proxy/traffic.h): that of the configuration, each server before
+/// its locations.
 [[nodiscard]] std::vector<Place> places(const Snapshot& snapshot);
 
 }  // namespace snapshot

@@ -86,6 +86,9 @@ class Cluster {
   /// Leases that are out.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
   [[nodiscard]] std::size_t idle_connections() const noexcept { return pool_.size(); }
+  [[nodiscard]] std::size_t idle_connections(const Peer& peer) const noexcept {
+    return pool_.size_of(peer.id);
+  }
   /// The worker drains: idle connections are closed, and none is kept from now on.
   void drain() { pool_.close(); }
 

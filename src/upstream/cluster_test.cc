@@ -1,5 +1,6 @@
 // Attempts at a cluster, with a connector and a resolver of the test's own.
 #include "upstream/cluster.h"
+#include "upstream/cluster_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -279,6 +280,25 @@ TEST(Cluster, UsesBackupsOnlyWhenThePrimariesAreOut) {
   world.connector.refusing.clear();
   world.pass(11s);
   EXPECT_EQ(world.serve(), "10.0.0.1:80");
+}
+
+TEST(Cluster, ReportsItsPeersAndWhatTheyHaveServed) {
+  World world({endpoint("10.0.0.1"), backup("10.0.0.9"), endpoint("unknown.example")});
+  EXPECT_EQ(world.serve(), "10.0.0.1:80");
+  EXPECT_EQ(world.serve(), "10.0.0.1:80");
+  world.cluster->drain();
+  world.connector.refusing = {"10.0.0.1:80"};
+  Attempts attempts;
+  EXPECT_FALSE(world.acquire(attempts));
+  const ClusterReport report = report_of(*world.cluster, world.loop.now());
+  ASSERT_EQ(report.peers.size(), 3U);
+  EXPECT_EQ(report.peers[0].address, "10.0.0.1:80");
+  EXPECT_EQ(report.peers[0].state, PeerState::failed);
+  EXPECT_EQ(report.peers[0].attempts, 3U);
+  EXPECT_EQ(report.peers[0].failures, 1U);
+  EXPECT_TRUE(report.peers[1].backup);
+  EXPECT_EQ(report.peers[1].state, PeerState::up);
+  EXPECT_EQ(report.peers[2].state, PeerState::unresolved);
 }
 
 TEST(Cluster, NeverTriesAPeerThatIsDown) {

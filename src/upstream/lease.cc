@@ -11,6 +11,7 @@ using observe::Counter;
 Lease::Lease(Cluster& cluster, PeerGroup& group, Peer& peer) noexcept
     : cluster_(&cluster), group_(&group), peer_(&peer) {
   ++peer.in_use;
+  ++peer.attempts;
   ++cluster.in_use_;
   cluster.surroundings_.counters.add(Counter::upstream_active);
 }
@@ -39,7 +40,10 @@ Lease::~Lease() { close(); }
 
 bool Lease::report(Outcome outcome) noexcept {
   if (cluster_ == nullptr || std::exchange(reported_, true)) return false;
-  if (outcome == Outcome::failure) cluster_->surroundings_.counters.add(Counter::upstream_failures);
+  if (outcome == Outcome::failure) {
+    cluster_->surroundings_.counters.add(Counter::upstream_failures);
+    ++peer_->failures;
+  }
   return upstream::report(*group_, *peer_, outcome, cluster_->surroundings_.loop.now());
 }
 

@@ -31,6 +31,8 @@ struct Peer {
 
   std::uint32_t fails = 0;
   std::uint32_t in_use = 0;  // attempts under way
+  std::uint64_t attempts = 0;  // all so far
+  std::uint64_t failures = 0;  // of those
   base::TimePoint accessed{};  // of the last failure
   base::TimePoint checked{};  // when it was last given a chance
 };

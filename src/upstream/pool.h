@@ -43,6 +43,10 @@ class Pool {
   void close();
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::size_t size_of(std::uint32_t peer) const noexcept {
+    const auto found = idle_.find(peer);
+    return found == idle_.end() ? 0 : found->second.size();
+  }
   [[nodiscard]] const KeepAlive& options() const noexcept { return options_; }
 
  private:
