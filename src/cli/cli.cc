@@ -9,12 +9,14 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "cli/command_line.h"
+#include "cli/control_commands.h"
 #include "cli/demonstration.h"
 #include "cli/demonstration_backend.h"
 #include "cli/diff_command.h"
@@ -189,6 +191,14 @@ void add_format(CLI::App* command, Format& format) {
       ->transform(CLI::CheckedTransformer(kFormats).description("text, json"));
 }
 
+/// That `parse` takes the text. `what` it must be, for the message.
+template <class Parse>
+std::function<std::string(const std::string&)> valid(Parse parse, std::string what) {
+  return [parse, what = std::move(what)](const std::string& text) {
+    return parse(text) ? std::string() : "\"" + text + "\" is not " + what;
+  };
+}
+
 int run_command(const std::vector<std::string_view>& words) {
   CLI::App app{"Sallyport, a TLS-terminating reverse proxy", "sallyport"};
   CommandLine line;
@@ -224,6 +234,31 @@ int run_command(const std::vector<std::string_view>& words) {
   diff_command->add_option("--socket", socket, "its admin socket");
   add_format(diff_command, format);
 
+  CLI::App* reload_command =
+      app.add_subcommand("reload", "Read the configuration again, and wait for the outcome");
+  reload_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
+  reload_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
+  add_format(reload_command, format);
+
+  CLI::App* apply_command = app.add_subcommand(
+      "apply", "Serve another configuration on trial; it goes back by itself if things get worse");
+  std::string watch = "60s";
+  std::string max_5xx = "1%";
+  std::string max_p99 = "2x";
+  apply_command->add_option("-c,--configuration", line.configuration, "the new configuration file")
+      ->required();
+  apply_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
+  apply_command->add_option("-w,--watch", watch, "how long to watch it")
+      ->check(valid(parse_watch, "a time, such as 60s or 5m"))
+      ->capture_default_str();
+  apply_command->add_option("--max-5xx", max_5xx, "share of 5xx responses that is too much")
+      ->check(valid(parse_share, "a share, such as 1%"))
+      ->capture_default_str();
+  apply_command
+      ->add_option("--max-p99", max_p99, "times of the request time's 99th percentile before")
+      ->check(valid(parse_factor, "a factor, such as 2x"))
+      ->capture_default_str();
+
   CLI::App* version_command = app.add_subcommand("version", "Show version");
   app.add_subcommand("run", "Run; takes nginx's options, see sallyport -h");
   app.require_subcommand(1);
@@ -238,6 +273,16 @@ int run_command(const std::vector<std::string_view>& words) {
   if (version_command->parsed()) {
     fmt::print("sallyport version: sallyport/{}\n", server::version());
     return 0;
+  }
+  const server::Paths paths = paths_of(line);
+  const Instance instance{.admin_socket = paths.admin_socket,
+                          .control_socket = paths.control_socket};
+  if (reload_command->parsed()) return run_reload(instance, format == Format::json);
+  if (apply_command->parsed()) {
+    return run_apply(instance, {.file = std::filesystem::absolute(line.configuration).string(),
+                                .watch = *parse_watch(watch),
+                                .max_server_errors = *parse_share(max_5xx),
+                                .max_p99_factor = *parse_factor(max_p99)});
   }
   if (diff_command->parsed()) {
     return run_diff(start_options(line), socket, format == Format::json);

@@ -7,6 +7,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "server/local_socket.h"
 
 #include <array>
 #include <cerrno>
@@ -26,39 +27,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxRequest = 4096;
-constexpr std::size_t kMaxAnswer = std::size_t{256} << 20;  // the outline of a huge configuration
 constexpr std::size_t kMaxClients = 16;
 constexpr std::chrono::seconds kPatience{5};
-
-base::Result<void> failed(std::string_view call) {
-  return base::fail(base::error_from_errno(errno, call));
-}
-
-/// A socket's path is limited to 107 bytes; through /proc/self/fd of its directory it is short.
-struct SocketName {
-  base::Fd directory;
-  base::Address address;
-  std::string file;
-};
-
-base::Result<SocketName> name_socket(const std::string& path) {
-  SocketName name;
-  name.file = path.substr(path.rfind('/') + 1);
-  name.directory = base::Fd(::open(directory_of(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!name.directory) return base::fail(base::error_from_errno(errno, "open() failed"));
-  const auto address =
-      base::Address::from_path(fmt::format("/proc/self/fd/{}/{}", name.directory.get(), name.file));
-  if (!address) return base::fail(base::ErrorCode::invalid, "the socket's name");
-  name.address = *address;
-  return name;
-}
-
-bool may_ask(int socket, uid_t owner) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == 0 || peer.uid == owner;
-}
 
 std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -73,64 +43,11 @@ std::string origin_of(const snapshot::Snapshot& snapshot) {
 
 }  // namespace
 
-base::Result<base::Fd> open_admin_socket(const std::string& path) {
-  TRY(const SocketName name, name_socket(path));
-  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return base::fail(base::error_from_errno(errno, "socket() failed"));
-  const base::Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(probe.get(), name.address.native(), name.address.native_size()) == 0) {
-    return base::fail(base::error_from_errno(EADDRINUSE, "bind() failed"));
-  }
-  struct stat status{};
-  if (::fstatat(name.directory.get(), name.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-      S_ISSOCK(status.st_mode)) {
-    ::unlinkat(name.directory.get(), name.file.c_str(), 0);
-  }
-  // The file is made with the socket's own mode, so that it is never open to others.
-  if (::fchmod(socket.get(), 0600) != 0) TRY_VOID(failed("fchmod() failed"));
-  const mode_t old_mask = ::umask(0177);
-  const int bound = ::bind(socket.get(), name.address.native(), name.address.native_size());
-  const int bind_error = errno;
-  ::umask(old_mask);
-  if (bound != 0) return base::fail(base::error_from_errno(bind_error, "bind() failed"));
-  if (::listen(socket.get(), 16) != 0) TRY_VOID(failed("listen() failed"));
-  return socket;
-}
-
 std::expected<std::string, std::string> ask(const std::string& path, std::string_view request) {
-  const auto failure = [&path](std::string_view call) {
-    return std::unexpected(fmt::format("{} \"{}\" {}", call, path,
-                                       base::describe(base::error_from_errno(errno, "failed"))));
-  };
-  const auto name = name_socket(path);
-  if (!name) {
-    return std::unexpected(fmt::format("\"{}\": {}", path, base::describe(name.error())));
-  }
-  const base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (::connect(socket.get(), name->address.native(), name->address.native_size()) != 0) {
-    return failure("connect() to");
-  }
-  const std::string line = std::string(request) + '\n';
-  if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) != std::ssize(line)) {
-    return failure("send() to");
-  }
-  std::string answer;
-  std::array<char, 65536> buffer{};
-  while (!answer.ends_with('\n') && answer.size() < kMaxAnswer) {
-    const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failure("recv() from");
-    if (got == 0) break;
-    answer.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  if (!answer.ends_with('\n')) {
-    return std::unexpected(fmt::format("\"{}\" closed without an answer", path));
-  }
-  answer.pop_back();
-  return answer;
+  auto client = LocalClient::connect(path);
+  if (!client) return std::unexpected(client.error());
+  if (const auto sent = client->send(request); !sent) return std::unexpected(sent.error());
+  return client->receive(kPatience);
 }
 
 Admin::Admin(io::EventLoop& loop, std::unique_ptr<io::Listener> listener, const Server& server,
@@ -138,6 +55,7 @@ Admin::Admin(io::EventLoop& loop, std::unique_ptr<io::Listener> listener, const 
     : loop_(loop), listener_(std::move(listener)), server_(server), facts_(facts) {}
 
 Admin::~Admin() {
+  const async::Executor::Use use(loop_.executor());
   scope_.request_stop();
   loop_.run_until_idle();
 }

@@ -30,9 +30,6 @@ namespace server {
 
 class Server;
 
-/// Binds and listens with mode 0600. A socket that nobody serves any more is replaced. Paths longer
-/// than sockaddr_un allows work: the last part is bound from within its directory.
-[[nodiscard]] base::Result<base::Fd> open_admin_socket(const std::string& path);
 /// One request to a running instance: the line that it answered. The error is a sentence.
 [[nodiscard]] std::expected<std::string, std::string> ask(const std::string& path,
                                                           std::string_view request);

@@ -90,6 +90,7 @@ Paths resolve_paths(const Surroundings& surroundings, std::string_view prefix,
   }
   paths.pid_file = below(paths.run_directory, "sallyport.pid");
   paths.admin_socket = below(paths.run_directory, "sallyport.sock");
+  paths.control_socket = below(paths.run_directory, "sallyport.control");
   return paths;
 }
 

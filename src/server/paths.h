@@ -33,9 +33,10 @@ struct Surroundings {
 struct Paths {
   std::string prefix;  // without a slash at its end, unless it is the root
   std::string configuration;
-  std::string run_directory;  // of the next two; made at start, unless it is a prefix
+  std::string run_directory;  // of the next three; made at start, unless it is a prefix
   std::string pid_file;
   std::string admin_socket;
+  std::string control_socket;
   std::string state_directory;
   std::string temporary_directory;
 };

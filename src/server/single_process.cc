@@ -10,6 +10,7 @@
 
 #include "observe/error_log.h"
 #include "server/admin.h"
+#include "server/local_socket.h"
 #include "server/pid_file.h"
 #include "server/server.h"
 #include "server/signals.h"
@@ -74,7 +75,7 @@ SingleProcess::SingleProcess(const StartOptions& options, Opening opening, Daemo
       server_(clock_, control_, current_.message.workers) {}
 
 int SingleProcess::run() {
-  auto socket = open_admin_socket(options_.paths.admin_socket);
+  auto socket = open_local_socket(options_.paths.admin_socket);
   const bool bound = socket.has_value();
   if (bound) {
     if (auto admin = Admin::start(control_, std::move(*socket), server_, facts_)) {

@@ -1,3 +1,4 @@
+// Long because it is one state machine: every event that may come in every state, side by side.
 #include "server/supervisor.h"
 
 #include <fcntl.h>
@@ -19,8 +20,9 @@
 #include <vector>
 
 #include "observe/error_log.h"
-#include "server/admin.h"
+#include "server/control.h"
 #include "server/daemon.h"
+#include "server/local_socket.h"
 #include "server/pid_file.h"
 #include "server/server_child.h"
 #include "server/signals.h"
@@ -76,10 +78,17 @@ class Supervisor {
   void retire(ServerChild& child);
 
   void begin_reload();
-  [[nodiscard]] std::optional<Opening> open_next();
+  [[nodiscard]] std::optional<Opening> open_next(const snapshot::LoadOptions& load);
+  void take_over(Opening opening);
   void commit_reload();
-  void drop_reload();
+  void drop_reload(std::string_view why);
   void reload_once_more();
+
+  bool open_sockets();
+  void on_request(const Control::Request& request);
+  void begin_trial(const Control::Request& request);
+  void end_trial();
+  void tell_outcome(bool ok, std::string_view text);
 
   void begin_upgrade();
   void rest();
@@ -107,6 +116,15 @@ class Supervisor {
   Opening current_;
   std::optional<Opening> next_;  // sent, and not answered yet
   bool reload_again_ = false;
+  Control control_;
+  std::vector<std::uint64_t> waiting_;        // clients of control_, for the outcome of next_
+  std::vector<std::uint64_t> waiting_again_;  // for that of the next reload
+
+  // A configuration on trial: what runs goes back to `before_` unless its client says "keep".
+  std::uint64_t trial_ = 0;  // the client; 0: none
+  std::optional<Opening> before_;
+  bool trial_given_up_ = false;  // before it served
+  bool going_back_ = false;      // next_ is what was before a trial
   std::uint64_t last_generation_ = 1;
   std::string pid_file_;
   std::string marks_suffix_;  // of the pid file and the admin socket: ".oldbin" beside a new binary
@@ -136,19 +154,32 @@ int Supervisor::run(Opening opening, Daemon daemon, bool upgrading) {
   current_ = std::move(opening);
   log_ = current_.snapshot->error_log;
   current_.message.generation = last_generation_;
-  auto admin = open_admin_socket(options_.paths.admin_socket);
-  if (admin) {
-    current_.message.admin_socket = std::move(*admin);
+  if (open_sockets()) {
     serving_ = spawn();
     if (serving_ != nullptr) configure(*serving_, current_.message);
-  } else {
-    fail_start(fmt::format("admin socket \"{}\": {}", options_.paths.admin_socket,
-                           base::describe(admin.error())));
   }
   loop();
   remove_marks();
   daemon_.tell(exit_status_);
   return exit_status_;
+}
+
+bool Supervisor::open_sockets() {
+  for (const bool control : {false, true}) {
+    const std::string& path = control ? options_.paths.control_socket : options_.paths.admin_socket;
+    auto socket = open_local_socket(path);
+    if (!socket) {
+      fail_start(fmt::format("{} socket \"{}\": {}", control ? "control" : "admin", path,
+                             base::describe(socket.error())));
+      return false;
+    }
+    if (control) {
+      control_ = Control(std::move(*socket), ::getuid());
+    } else {
+      current_.message.admin_socket = std::move(*socket);
+    }
+  }
+  return true;
 }
 
 void Supervisor::loop() {
@@ -161,12 +192,14 @@ void Supervisor::loop() {
       entries.push_back({.fd = child->descriptor(), .events = POLLIN, .revents = 0});
       pids.push_back(child->pid());
     }
+    control_.append_to(entries);
     ::poll(entries.data(), entries.size(), poll_timeout());
     for (std::size_t i = 0; i < pids.size(); ++i) {
       ServerChild* child = entries[i + 1].revents != 0 ? find(pids[i]) : nullptr;
       if (child != nullptr) on_answer(*child);
     }
     while (const auto number = next_signal(signals_)) on_signal(*number);
+    for (const Control::Request& request : control_.take()) on_request(request);
     on_time();
   }
 }
@@ -214,7 +247,7 @@ void Supervisor::begin_end(MessageType how) {
   state_ = State::ending;
   spawn_at_.reset();
   reload_again_ = false;
-  drop_reload();
+  drop_reload("the instance ends");
   // Ours go first: then the server's are the last ones, and the kernel refuses new clients once it
   // has closed them.
   for (ListenerSockets& listener : current_.message.listeners) listener.sockets.clear();
@@ -310,7 +343,7 @@ void Supervisor::on_ready(const ServerChild& child, std::uint64_t generation) {
 void Supervisor::on_rejected(ServerChild& child, const Answer& answer) {
   if (next_ && next_->message.generation == answer.generation) {
     log(Level::emerg, fmt::format("reload refused by the server process: {}", answer.text));
-    drop_reload();
+    drop_reload(answer.text);
     return reload_once_more();
   }
   if (state_ == State::starting) return fail_start(answer.text);
@@ -352,9 +385,12 @@ void Supervisor::on_server_end(pid_t pid, int status) {
   }
   if (state_ == State::starting) return fail_start(how);
   log(was_serving || was_successor || !clean ? Level::alert : Level::notice, how);
-  if (was_successor || (was_serving && next_ && successor_ == nullptr)) {
-    log(Level::emerg, "the reload was given up: the server process ended meanwhile");
-    drop_reload();
+  if (was_serving && next_ && successor_ == nullptr && going_back_) {
+    commit_reload();  // the next process begins with it
+  } else if (was_successor || (was_serving && next_ && successor_ == nullptr)) {
+    constexpr std::string_view kWhy = "the server process ended meanwhile";
+    log(Level::emerg, fmt::format("the reload was given up: {}", kWhy));
+    drop_reload(kWhy);
   }
   if (!was_serving) return;
   pause_ = lived > kStable ? kFirstPause : std::min(pause_ * 2, kLongestPause);
@@ -365,66 +401,151 @@ void Supervisor::on_server_end(pid_t pid, int status) {
 // --- reload
 
 void Supervisor::begin_reload() {
-  if (state_ != State::serving) return;
-  if (new_binary_ != 0) {
-    return log(Level::warn, "not reloaded: a new binary is running");
-  }
+  const auto refuse = [this](std::string_view why) {
+    log(Level::warn, fmt::format("not reloaded: {}", why));
+    waiting_.swap(waiting_again_);
+    tell_outcome(false, why);
+  };
+  if (state_ != State::serving) return refuse("the instance starts or ends");
+  if (new_binary_ != 0) return refuse("a new binary is running");
+  if (trial_ != 0) return refuse("another configuration is on trial");
   if (next_ || serving_ == nullptr) {
     reload_again_ = true;
     if (!next_) log(Level::notice, "reloading once the server process is there again");
     return;
   }
   log(Level::notice, "reconfiguring");
-  next_ = open_next();
-  if (!next_) return;
-  const auto restarting = needs_new_process(current_.snapshot->process, next_->snapshot->process);
-  if (restarting.empty()) return configure(*serving_, next_->message);
-  log(Level::notice,
-      fmt::format("{} changed: a new server process takes over, process {} ends its connections",
-                  fmt::join(restarting, " and "), serving_->pid()));
-  successor_ = spawn();
-  if (successor_ == nullptr) return drop_reload();
-  configure(*successor_, next_->message);
+  waiting_ = std::exchange(waiting_again_, {});
+  if (auto opening = open_next(options_.load)) take_over(std::move(*opening));
 }
 
-std::optional<Opening> Supervisor::open_next() {
+std::optional<Opening> Supervisor::open_next(const snapshot::LoadOptions& load) {
   config::Diagnostics diagnostics;
-  auto opening = open_configuration(options_, current_.message.listeners, 0, diagnostics);
+  StartOptions options = options_;
+  options.load = load;
+  auto opening = open_configuration(options, current_.message.listeners, 0, diagnostics);
   for (const config::Diagnostic& diagnostic : diagnostics.list()) {
     log(diagnostic.severity == config::Severity::error ? Level::emerg : Level::warn,
         one_line(diagnostic));
   }
   if (!opening) {
     log(Level::emerg, "not reloaded: the configuration has errors, the old one goes on");
-    return std::nullopt;
+    tell_outcome(false, diagnostics.render());
   }
-  opening->message.generation = ++last_generation_;
-  opening->message.restarts = current_.message.restarts;
-  opening->message.admin_socket = current_.message.admin_socket.duplicate();
   return opening;
 }
 
+/// Begins to serve it: in place, or by a successor where the serving process can't change.
+void Supervisor::take_over(Opening opening) {
+  next_ = std::move(opening);
+  next_->message.generation = ++last_generation_;
+  next_->message.restarts = current_.message.restarts;
+  next_->message.admin_socket = current_.message.admin_socket.duplicate();
+  const auto restarting = needs_new_process(current_.snapshot->process, next_->snapshot->process);
+  if (restarting.empty()) return configure(*serving_, next_->message);
+  log(Level::notice,
+      fmt::format("{} changed: a new server process takes over, process {} ends its connections",
+                  fmt::join(restarting, " and "), serving_->pid()));
+  successor_ = spawn();
+  if (successor_ == nullptr) return drop_reload("no process can be started");
+  configure(*successor_, next_->message);
+}
+
 void Supervisor::commit_reload() {
-  unlink_sockets(current_.message.listeners, next_->message.listeners);
   const std::string report = snapshot::reload_report(*current_.snapshot, *next_->snapshot);
-  current_ = std::move(*next_);
+  Opening old = std::exchange(current_, std::move(*next_));
   next_.reset();
   log_ = current_.snapshot->error_log;
   log(Level::notice, fmt::format("reloaded: generation {}; {}", last_generation_, report));
   redirect_stderr(*log_);
   if (state_ == State::serving) move_pid_file(current_.pid_file(options_.paths));
+  tell_outcome(true, report);
+  if (trial_ != 0 && !before_) {
+    before_ = std::move(old);  // its sockets stay open for the way back
+    if (std::exchange(trial_given_up_, false)) end_trial();
+  } else {
+    going_back_ = false;
+    unlink_sockets(old.message.listeners, current_.message.listeners);
+  }
 }
 
-void Supervisor::drop_reload() {
+void Supervisor::drop_reload(std::string_view why) {
   if (!next_) return;
   if (successor_ != nullptr) std::exchange(successor_, nullptr)->kill();
   unlink_sockets(next_->message.listeners, current_.message.listeners);
   next_.reset();
+  if (!before_) trial_ = 0;
+  trial_given_up_ = false;
+  tell_outcome(false, why);
 }
 
 // What came while a reload was under way, or while there was no server process.
 void Supervisor::reload_once_more() {
   if (!next_ && serving_ != nullptr && std::exchange(reload_again_, false)) begin_reload();
+}
+
+// --- commands and trials
+
+void Supervisor::on_request(const Control::Request& request) {
+  using enum Control::Request::Kind;
+  switch (request.kind) {
+    case reload: waiting_again_.push_back(request.client); return begin_reload();
+    case apply: return begin_trial(request);
+    case keep:
+      if (request.client != trial_ || next_) {
+        return control_.answer(request.client, false, last_generation_, "nothing is on trial");
+      }
+      log(Level::notice, fmt::format("{} is kept", current_.message.load.file));
+      unlink_sockets(before_->message.listeners, current_.message.listeners);
+      before_.reset();
+      trial_ = 0;
+      return control_.answer(request.client, true, last_generation_, "kept");
+    case gone:
+      if (request.client == trial_) end_trial();
+  }
+}
+
+void Supervisor::begin_trial(const Control::Request& request) {
+  const bool busy =
+      state_ != State::serving || serving_ == nullptr || next_ || trial_ != 0 || new_binary_ != 0;
+  if (busy) {
+    return control_.answer(request.client, false, last_generation_,
+                           "the instance is busy: a reload, a trial or an upgrade is under way");
+  }
+  log(Level::notice, fmt::format("applying {} on trial", request.file));
+  waiting_.assign(1, request.client);
+  snapshot::LoadOptions load = options_.load;
+  load.file = request.file;
+  auto opening = open_next(load);
+  if (!opening) return;
+  trial_ = request.client;
+  take_over(std::move(*opening));
+}
+
+// Its client is gone, or told us to: back to what was, without a look at the disk.
+void Supervisor::end_trial() {
+  if (state_ != State::serving) return;
+  if (!before_) {
+    trial_given_up_ = true;  // the server process is taking it over, and will say so
+    return;
+  }
+  log(Level::notice, fmt::format("{} is taken back", current_.message.load.file));
+  trial_ = 0;
+  going_back_ = true;
+  Opening old = std::move(*before_);
+  before_.reset();
+  if (serving_ != nullptr) return take_over(std::move(old));
+  next_ = std::move(old);
+  next_->message.generation = ++last_generation_;
+  next_->message.restarts = current_.message.restarts;
+  next_->message.admin_socket = current_.message.admin_socket.duplicate();
+  commit_reload();  // no process runs: the next one begins with it
+}
+
+void Supervisor::tell_outcome(bool ok, std::string_view text) {
+  for (const std::uint64_t client : std::exchange(waiting_, {})) {
+    control_.answer(client, ok, last_generation_, text);
+  }
 }
 
 // --- upgrade
@@ -451,7 +572,8 @@ void Supervisor::begin_upgrade() {
 
 void Supervisor::rename_marks(std::string_view from, std::string_view to) {
   const std::string pid_file = current_.pid_file(options_.paths);
-  for (const std::string& path : {pid_file, options_.paths.admin_socket}) {
+  for (const std::string& path :
+       {pid_file, options_.paths.admin_socket, options_.paths.control_socket}) {
     const std::string old_name = path + std::string(from);
     const std::string new_name = path + std::string(to);
     if (std::rename(old_name.c_str(), new_name.c_str()) != 0) {
@@ -471,7 +593,7 @@ void Supervisor::rest() {
   log(Level::notice, "gracefully shutting down the server process");
   resting_ = true;
   spawn_at_.reset();
-  drop_reload();
+  drop_reload("the server process is told to end");
   if (serving_ != nullptr) retire(*serving_);
 }
 
@@ -498,8 +620,9 @@ bool Supervisor::owns_its_names() const {
 void Supervisor::remove_marks() {
   if (!pid_file_.empty()) remove_pid_file(pid_file_, ::getpid());
   if (owns_its_names()) unlink_sockets(current_.message.listeners, {});
-  if (current_.message.admin_socket) {
+  if (control_.is_open()) {
     ::unlink((options_.paths.admin_socket + marks_suffix_).c_str());
+    ::unlink((options_.paths.control_socket + marks_suffix_).c_str());
   }
 }
 

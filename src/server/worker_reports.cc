@@ -27,7 +27,8 @@ async::Task<void> end_in_time(io::EventLoop& control, std::shared_ptr<Collection
 
 }  // namespace
 
-async::Task<std::vector<WorkerReport>> collect_reports(const Server& server, io::EventLoop& control) {
+async::Task<std::vector<WorkerReport>> collect_reports(const Server& server,
+                                                       io::EventLoop& control) {
   auto collection = std::make_shared<Collection>();
   collection->missing = server.workers().size();
   for (const auto& worker : server.workers()) {
