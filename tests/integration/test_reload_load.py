@@ -1,16 +1,23 @@
 """HUP, many times over, while clients are at work: nobody notices, and nothing is left behind."""
+import base64
+import json
 import os
+import pathlib
 import signal
+import socket
 import threading
+import time
 
 import pytest
 
 from support import wait_for
 from support.backend import response
+from support.echo import EchoServer
 from support.load import Load
 
 SANITIZED = any(f"/{preset}/" in os.environ.get("SALLYPORT_BINARY", "") for preset in ("asan", "tsan"))
 RELOADS = 30 if SANITIZED else 200
+LONG = bool(os.environ.get("SALLYPORT_LONG"))
 SITE = """
     worker_processes 2;
     keepalive_requests 1000000;
@@ -108,3 +115,79 @@ def test_a_transfer_and_a_tunnel_live_through_reloads(sallyport, make_backend):
             assert tunnel.receive_exactly(1) == b"x"
         go_on.set()
         assert transfer.response().text == "helloworld"
+
+
+class OpenWebSocket:
+    """A client's WebSocket that mostly is silent. Frames are small and masked with zeros."""
+
+    def __init__(self, proxy):
+        self.client = proxy.client()
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.client.send("GET /socket HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n"
+                         f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}"
+                         "\r\n\r\n")
+        assert self.client.response().status == 101
+
+    def echoes(self, text):
+        self.client.send(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+        return self.client.receive_exactly(2 + len(text)) == bytes([0x81, len(text)]) + text
+
+
+def reload_now(proxy):
+    """A reload by the control socket: no process is started for it. Its answer."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(60)
+        control.connect(str(proxy.folder / "sallyport.control"))
+        control.sendall(b'{"command":"reload"}\n')
+        return json.loads(control.makefile().readline())
+
+
+def descriptors(proxy):
+    return sum(len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir())) for pid in proxy.processes())
+
+
+def test_many_reloads_with_many_websockets_open_and_listeners_that_come_and_go(sallyport, make_backend):
+    """The bar: 1,000 reloads within 2 minutes with 1,000 WebSockets (SALLYPORT_LONG=1)."""
+    count, reloads = (1000, 1000) if LONG else (100, 60)
+    echo = EchoServer()
+    backend = make_backend(lambda request: response(request.target))
+    text = "events { worker_connections 4096; }" + SITE.replace("worker_processes 2;", "").replace(
+        "location / {", """location /socket {
+            proxy_pass http://@echo@;
+            proxy_read_timeout 1h;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+        }
+        location / {""", 1)
+    head, _, rest = ("worker_processes 2;\n" + text).partition("keepalive_requests")
+    whole = head + "http { keepalive_requests" + rest + "}"
+    more = whole.replace("server_name", "listen 127.0.0.1:@port:more@;\n        server_name", 1)
+    proxy = sallyport(whole, backend=backend, echo=echo, generation=0)
+    try:
+        sockets = [OpenWebSocket(proxy) for _ in range(count)]
+        with Load(proxy) as load:
+            load.wait_for_more(300)
+            for number in range(6):
+                proxy.configure(more if number % 2 else whole, generation=number)
+                assert reload_now(proxy)["ok"]
+            memory = proxy.memory()
+            idle_descriptors = descriptors(proxy)
+            began = time.monotonic()
+            for number in range(reloads):
+                proxy.configure(more if number % 2 else whole, generation=number)
+                answer = reload_now(proxy)
+                assert answer["ok"], answer
+                assert not load.failures, f"after {number} reloads: {load.failures}"
+            took = time.monotonic() - began
+            load.wait_for_more(300)
+            wait_for(lambda: SANITIZED or proxy.memory() <= memory * 1.05 + 2048,
+                     f"memory to be as before, {memory} kB; it is {proxy.memory()} kB", within=10)
+        assert not load.failures
+        for number, open_socket in enumerate(sockets):
+            assert open_socket.echoes(b"%d" % number), f"WebSocket {number}"
+        assert proxy.get("/more", port="more").status == 200
+        # The load has ended: fewer connections than with it.
+        wait_for(lambda: descriptors(proxy) <= idle_descriptors + 8, "descriptors as before")
+        print(f"{reloads} reloads in {took:.1f} s, memory {memory} -> {proxy.memory()} kB")
+    finally:
+        echo.stop()
