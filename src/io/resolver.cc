@@ -1,16 +1,12 @@
 #include "io/resolver.h"
 
-#include <ares.h>
-#include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
-#include <mutex>
-#include <unordered_map>
 #include <utility>
 
 #include "async/intrusive_list.h"
@@ -22,44 +18,20 @@
 namespace io {
 
 using base::ErrorCode;
+using observe::Counter;
+using observe::Level;
 using std::chrono::seconds;
+using Kind = DnsAnswer::Kind;
 
 namespace {
 
-/// How long an answer may serve on after its time while the name servers do not answer.
-constexpr seconds kStaleLimit{24 * 3600};
 constexpr std::size_t kMaxNameLength = 255;  // RFC 1035 §2.3.4
-
-base::Error error_of(int status) noexcept {
-  const auto error = [](ErrorCode code, std::string_view words) {
-    return base::Error{.code = code, .context = words};
-  };
-  switch (status) {
-    case ARES_ENOTFOUND:
-    case ARES_ENONAME: return error(ErrorCode::not_found, "host not found");
-    case ARES_ENODATA: return error(ErrorCode::not_found, "the host has no address");
-    case ARES_EBADNAME: return error(ErrorCode::invalid, "invalid host name");
-    case ARES_ETIMEOUT: return error(ErrorCode::timed_out, "name servers timed out");
-    case ARES_ECONNREFUSED: return error(ErrorCode::refused, "name servers cannot be reached");
-    case ARES_ESERVFAIL: return error(ErrorCode::unavailable, "server failure of the name server");
-    case ARES_EREFUSED: return error(ErrorCode::unavailable, "the name server refused the query");
-    case ARES_EBADRESP:
-    case ARES_EFORMERR: return error(ErrorCode::protocol, "invalid answer of the name server");
-    case ARES_ECANCELLED:
-    case ARES_EDESTRUCTION: return error(ErrorCode::cancelled, {});
-    default: return error(ErrorCode::internal, "resolving a host name");
-  }
-}
-
-/// Could a packet leave for there? Sends nothing: connecting a datagram socket only finds a route.
-bool has_route(const base::Address& address) noexcept {
-  const base::Fd socket(::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const base::Address somewhere = address.with_port(9);
-  return socket && ::connect(socket.get(), somewhere.native(), somewhere.native_size()) == 0;
-}
+constexpr std::size_t kMaxCandidates = 8;  // of the search list
+constexpr std::chrono::milliseconds kLookForServersEvery{50};
 
 /// Where both families are in an answer, a machine without one of them must not try it in vain.
-void drop_unreachable_family(std::vector<base::Address>& addresses) {
+void drop_unreachable_family(std::vector<base::Address>& addresses,
+                             bool (*has_route)(const base::Address&) noexcept) {
   for (const int family : {AF_INET, AF_INET6}) {
     const auto is_of_family = [family](const base::Address& a) { return a.family() == family; };
     const auto one = std::ranges::find_if(addresses, is_of_family);
@@ -68,78 +40,131 @@ void drop_unreachable_family(std::vector<base::Address>& addresses) {
   }
 }
 
-std::string servers_text(const std::vector<base::Address>& servers) {
-  std::string text;
-  for (const base::Address& server : servers) {
-    if (!text.empty()) text += ',';
-    text += server.text();
+/// IPv6 first, then by turns, each family in its order (RFC 8305 §4).
+std::vector<base::Address> interleave(const std::vector<base::Address>& addresses) {
+  std::array<std::vector<base::Address>, 2> families;
+  for (const base::Address& address : addresses) {
+    auto& family = families.at(address.family() == AF_INET6 ? 0 : 1);
+    if (std::ranges::find(family, address) == family.end()) family.push_back(address);
   }
-  return text;
+  std::vector<base::Address> mixed;
+  mixed.reserve(addresses.size());
+  for (std::size_t i = 0; i < std::max(families[0].size(), families[1].size()); ++i) {
+    for (const auto& family : families) {
+      if (i < family.size()) mixed.push_back(family.at(i));
+    }
+  }
+  return mixed;
+}
+
+/// "localhost" never leaves the machine (RFC 6761 §6.3).
+bool is_localhost(std::string_view name) noexcept {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
+seconds pause_after(unsigned failures) noexcept {
+  return std::min(DnsResolver::kMaxPause, seconds(1U << std::min(failures - 1, 8U)));
 }
 
 }  // namespace
 
-class DnsResolver::State final : public Timer {
+bool has_route(const base::Address& address) noexcept {
+  const base::Fd socket(::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const base::Address somewhere = address.with_port(9);
+  return socket && ::connect(socket.get(), somewhere.native(), somewhere.native_size()) == 0;
+}
+
+class DnsResolver::State final : private Timer {
  public:
-  State(EventLoop& loop, DnsOptions options) : loop_(loop), options_(std::move(options)) {}
+  State(EventLoop& loop, DnsOptions options, DnsSurroundings around);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  base::Result<void> open();
-
   struct Entry;
+  class Half;
   class Queued : public async::Link {};
   class Wait;
 
-  /// The entry for a name, with a query under way unless what it knows will do; null when the cache
-  /// is full of names that are being asked for.
+  /// The entry for a name, with a lookup under way unless what it knows will do; null when the
+  /// cache is full of names that are being asked for.
   Entry* ask(std::string_view name);
   EventLoop& loop() noexcept { return loop_; }
 
-  void on_timer() noexcept override { process(ARES_SOCKET_BAD, 0); }
-
  private:
-  /// One socket of c-ares.
-  class Watch final : public Pollable {
-   public:
-    Watch(State& state, int fd) noexcept : state_(state), fd_(fd) {}
-    void on_events(std::uint32_t events) noexcept override { state_.process(fd_, events); }
-
-   private:
-    State& state_;
-    int fd_;
-  };
-
-  static void on_socket(void* self, ares_socket_t fd, int readable, int writable);
-  static void on_answer(void* entry, int status, int timeouts, ares_addrinfo* info);
-  void watch(int fd, std::uint32_t events);
-  void process(int fd, std::uint32_t events) noexcept;
-  void arm() noexcept;
-  void start(Entry& entry);
-  void store(Entry& entry, int status, const ares_addrinfo* info);
+  void on_timer() noexcept override;  // named servers: are their addresses known by now?
+  void begin(Entry& entry);
+  [[nodiscard]] std::vector<base::Address> local_addresses(const Entry& entry);
+  [[nodiscard]] bool find_servers();
+  void list_candidates(Entry& entry);
+  void ask_candidate(Entry& entry);
+  void half_answered(Entry& entry);
+  void take_half(Entry& entry);
+  void take_addresses(Entry& entry);
+  void set_addresses(Entry& entry, std::vector<base::Address> addresses, seconds ttl);
+  void fail(Entry& entry, const base::Error& error);
+  void miss(Entry& entry, const base::Error& error);
+  void finish(Entry& entry);
   bool make_room();
+  void count(Counter counter, std::uint64_t n = 1) {
+    if (around_.counters != nullptr) around_.counters->add(counter, n);
+  }
+  void say(Level level, const std::string& words) {
+    if (around_.say) around_.say(level, words);
+  }
 
   EventLoop& loop_;
   DnsOptions options_;
-  ares_channel channel_ = nullptr;
+  DnsSurroundings around_;
+  HostsFile hosts_;
+  std::unique_ptr<DnsChannel> channel_;
+  std::vector<base::Address> servers_;  // the channel's, where some are named
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;
-  std::unordered_map<int, std::pair<std::unique_ptr<Watch>, std::uint32_t>> watches_;
+};
+
+/// The part of a lookup that is about one family.
+class DnsResolver::State::Half final : public DnsChannel::Question {
+ public:
+  Half(Entry& entry, int of_family) noexcept : family(of_family), entry_(entry) {}
+  void on_answer(DnsAnswer given) noexcept override;
+
+  int family;
+  bool asking = false;
+  DnsAnswer answer;
+
+ private:
+  Entry& entry_;
 };
 
 /// What is known about a name, and who waits to know.
-struct DnsResolver::State::Entry {
-  Entry(State& owner, std::string key) : state(owner), name(std::move(key)) {}
+struct DnsResolver::State::Entry final : private Timer {
+  Entry(State& owner, std::string key) : state(owner), name(std::move(key)) {
+    if (owner.options_.ipv6) halves.push_back(std::make_unique<Half>(*this, AF_INET6));
+    if (owner.options_.ipv4) halves.push_back(std::make_unique<Half>(*this, AF_INET));
+  }
 
   State& state;
   std::string name;
-  std::vector<base::Address> addresses;  // port 0; empty: nothing known, or the name is gone
+  std::vector<base::Address> addresses;  // port 0; empty: nothing is known
   base::TimePoint fresh_until{};
   base::TimePoint usable_until{};
-  base::TimePoint ask_at{};  // no query before: the TTL, or the pause after a failure
+  base::TimePoint ask_at{};  // no lookup before: the TTL, or the pause after a failure
   base::TimePoint used{};
-  base::Error error;  // of the last query, while there are no addresses
+  base::Error error;  // of the last lookup, if it failed
+  unsigned failures = 0;  // in a row
+  std::optional<base::TimePoint> gone_until;  // it has no address, but is believed to until then
+  bool told = false;  // of the episode under way
+
+  // A lookup. asking: from begin() to finish(). parked: waits for the name servers' own addresses.
   bool asking = false;
+  bool parked = false;
+  bool half_known = false;  // one family's addresses are there, the other is still being asked
+  base::TimePoint began{};
+  std::vector<std::string> candidates;
+  std::size_t candidate = 0;
+  std::vector<std::unique_ptr<Half>> halves;
+
   std::size_t users = 0;  // resolve() calls that hold a reference
   async::List<Queued> waits;
 
@@ -153,19 +178,28 @@ struct DnsResolver::State::Entry {
       resolution.addresses.push_back(address.with_port(port));
     }
     resolution.stale = now >= fresh_until;
+    resolution.failing = failures != 0;
+    if (resolution.stale) resolution.overdue = now - fresh_until;
     resolution.ttl = resolution.stale
                          ? kMinTtl
                          : std::max(kMinTtl, std::chrono::ceil<seconds>(fresh_until - now));
     return resolution;
   }
+  void wait_for_other_family() {
+    state.loop_.timers().set(*this, state.loop_.now() + kOtherFamilyDelay);
+  }
+  void stop_waiting() { Timer::unlink(); }
+
+ private:
+  void on_timer() noexcept override { state.take_half(*this); }
 };
 
-/// Somebody who waits until the query of an entry has ended.
+/// Somebody who waits until the lookup of an entry has ended.
 class DnsResolver::State::Wait final : public Queued, public Timer, public async::Cancellable {
  public:
   Wait(Entry& entry, base::Deadline deadline) noexcept : entry_(entry), deadline_(deadline) {}
 
-  [[nodiscard]] bool await_ready() const noexcept { return !entry_.asking; }
+  [[nodiscard]] bool await_ready() const noexcept { return !entry_.asking || entry_.half_known; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
     async::Scope* scope = self.promise().scope;
@@ -197,84 +231,31 @@ class DnsResolver::State::Wait final : public Queued, public Timer, public async
   base::Result<void> result_;
 };
 
+void DnsResolver::State::Half::on_answer(DnsAnswer given) noexcept {
+  answer = std::move(given);
+  asking = false;
+  entry_.state.half_answered(entry_);
+}
+
+DnsResolver::State::State(EventLoop& loop, DnsOptions options, DnsSurroundings around)
+    : loop_(loop),
+      options_(std::move(options)),
+      around_(std::move(around)),
+      hosts_(around_.hosts_file),
+      channel_(std::move(around_.channel)) {
+  if (channel_ != nullptr) return;
+  channel_ = std::make_unique<AresChannel>(
+      loop_, AresChannel::Options{.servers = options_.servers,
+                                  .resolv_conf = around_.resolv_conf,
+                                  .query_timeout = options_.query_timeout,
+                                  .tries = options_.tries});
+}
+
 DnsResolver::State::~State() {
   for (const auto& [name, entry] : entries_) CHECK(entry->users == 0);
-  if (channel_ != nullptr) ares_destroy(channel_);
 }
 
-base::Result<void> DnsResolver::State::open() {
-  static std::once_flag once;
-  std::call_once(once, [] { CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS); });
-
-  ares_options options{};
-  options.timeout = static_cast<int>(options_.query_timeout.count());
-  options.tries = options_.tries;
-  options.sock_state_cb = &State::on_socket;
-  options.sock_state_cb_data = this;
-  int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
-  if (!options_.servers.empty()) {
-    options.flags = ARES_FLAG_NOSEARCH;  // search domains belong to the system's own servers
-    mask |= ARES_OPT_FLAGS;
-  }
-  if (const int status = ares_init_options(&channel_, &options, mask); status != ARES_SUCCESS) {
-    channel_ = nullptr;
-    return base::fail(error_of(status));
-  }
-  if (options_.servers.empty()) return {};
-  const std::string servers = servers_text(options_.servers);
-  if (const int status = ares_set_servers_ports_csv(channel_, servers.c_str());
-      status != ARES_SUCCESS) {
-    return base::fail(ErrorCode::invalid, "address of a name server");
-  }
-  return {};
-}
-
-void DnsResolver::State::on_socket(void* self, ares_socket_t fd, int readable, int writable) {
-  const std::uint32_t events = (readable != 0 ? std::uint32_t{EPOLLIN} : 0U) |
-                               (writable != 0 ? std::uint32_t{EPOLLOUT} : 0U);
-  static_cast<State*>(self)->watch(fd, events);
-}
-
-void DnsResolver::State::watch(int fd, std::uint32_t events) {
-  const auto found = watches_.find(fd);
-  if (found == watches_.end()) {
-    if (events == 0) return;
-    auto fresh = std::make_unique<Watch>(*this, fd);
-    // A socket that can't be watched is one that never answers: the query times out.
-    if (loop_.add(fd, events, *fresh)) watches_.emplace(fd, std::pair(std::move(fresh), events));
-    return;
-  }
-  Watch& watched = *found->second.first;
-  if (events == 0) {
-    loop_.remove(fd, watched);
-    watches_.erase(found);
-  } else {
-    found->second.second = events;
-    CHECK(loop_.modify(fd, events, watched).has_value());
-  }
-}
-
-void DnsResolver::State::process(int fd, std::uint32_t events) noexcept {
-  constexpr std::uint32_t kFailed = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
-  const ares_socket_t reads = (events & (EPOLLIN | kFailed)) != 0 ? fd : ARES_SOCKET_BAD;
-  const ares_socket_t writes = (events & EPOLLOUT) != 0 ? fd : ARES_SOCKET_BAD;
-  ares_process_fd(channel_, reads, writes);
-  // c-ares does not read until EAGAIN, which edges presume: arming again reports what is left.
-  if (const auto found = watches_.find(fd); found != watches_.end()) {
-    CHECK(loop_.modify(fd, found->second.second, *found->second.first).has_value());
-  }
-  arm();
-}
-
-void DnsResolver::State::arm() noexcept {
-  timeval next{};
-  if (ares_timeout(channel_, nullptr, &next) == nullptr) {
-    Timer::unlink();
-    return;
-  }
-  const auto in = seconds(next.tv_sec) + std::chrono::microseconds(next.tv_usec);
-  loop_.timers().set(*this, loop_.now() + in);
-}
+// Entries.
 
 bool DnsResolver::State::make_room() {
   if (entries_.size() < options_.max_names) return true;
@@ -284,6 +265,7 @@ bool DnsResolver::State::make_room() {
     if (entry.asking || entry.users != 0) continue;
     if (oldest == entries_.end() || entry.used < oldest->second->used) oldest = at;
   }
+  count(Counter::limit_dns_names);
   if (oldest == entries_.end()) return false;
   entries_.erase(oldest);
   return true;
@@ -298,69 +280,220 @@ DnsResolver::State::Entry* DnsResolver::State::ask(std::string_view name) {
   }
   Entry& entry = *found->second;
   entry.used = loop_.now();
-  if (!entry.asking && loop_.now() >= entry.ask_at) start(entry);
+  if (!entry.asking && loop_.now() >= entry.ask_at) begin(entry);
   return &entry;
 }
 
-void DnsResolver::State::start(Entry& entry) {
-  entry.asking = true;
-  ares_addrinfo_hints hints{};
-  hints.ai_flags = ARES_AI_NOSORT;
-  hints.ai_family = options_.ipv6 ? AF_UNSPEC : AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  ares_getaddrinfo(channel_, entry.name.c_str(), nullptr, &hints, &State::on_answer, &entry);
-  arm();
+// A lookup: begin → (park) → each candidate, both families → finish.
+
+std::vector<base::Address> DnsResolver::State::local_addresses(const Entry& entry) {
+  if (options_.is_system()) {
+    if (const auto* known = hosts_.find(entry.name, loop_.now())) return *known;
+  }
+  std::vector<base::Address> addresses;
+  if (!is_localhost(entry.name)) return addresses;
+  if (options_.ipv6) addresses.push_back(*base::Address::from_ip("::1", 0));
+  if (options_.ipv4) addresses.push_back(*base::Address::from_ip("127.0.0.1", 0));
+  return addresses;
 }
 
-void DnsResolver::State::on_answer(void* argument, int status, int /*timeouts*/,
-                                   ares_addrinfo* info) {
-  Entry& entry = *static_cast<Entry*>(argument);
-  if (status == ARES_EDESTRUCTION) return;
-  entry.state.store(entry, status, info);
-  if (info != nullptr) ares_freeaddrinfo(info);
-  entry.asking = false;
+void DnsResolver::State::begin(Entry& entry) {
+  entry.asking = true;
+  entry.began = loop_.now();
+  // Written down on this machine: looked at again a second later, which costs nothing.
+  if (auto local = local_addresses(entry); !local.empty()) {
+    set_addresses(entry, std::move(local), kMinTtl);
+    return finish(entry);
+  }
+  count(Counter::dns_lookups);
+  if (!find_servers()) {
+    entry.parked = true;
+    loop_.timers().set(*this, loop_.now() + kLookForServersEvery);
+    return;
+  }
+  list_candidates(entry);
+  ask_candidate(entry);
+}
+
+bool DnsResolver::State::find_servers() {
+  if (options_.named_servers.empty()) return true;
+  std::vector<base::Address> servers = options_.servers;
+  for (const NamedServer& named : options_.named_servers) {
+    if (around_.system == nullptr) break;
+    if (const auto known = around_.system->known(named.host, named.port)) {
+      servers.insert(servers.end(), known->addresses.begin(), known->addresses.end());
+    }
+  }
+  if (servers.empty()) return false;
+  if (!std::ranges::is_permutation(servers, servers_)) {
+    servers_ = servers;
+    channel_->set_servers(std::move(servers));
+  }
+  return true;
+}
+
+void DnsResolver::State::on_timer() noexcept {
+  const bool found = find_servers();
+  bool more = false;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry->parked) continue;
+    if (found) {
+      entry->parked = false;
+      list_candidates(*entry);
+      ask_candidate(*entry);
+    } else if (loop_.now() - entry->began >= kServerNameWait) {
+      entry->parked = false;
+      fail(*entry, {.code = ErrorCode::unavailable,
+                    .context = "the name of the name server could not be resolved"});
+      finish(*entry);
+    } else {
+      more = true;
+    }
+  }
+  if (more) loop_.timers().set(*this, loop_.now() + kLookForServersEvery);
+}
+
+void DnsResolver::State::list_candidates(Entry& entry) {
+  entry.candidate = 0;
+  entry.candidates = {entry.name};
+  if (!options_.is_system() || entry.name.ends_with('.')) return;
+  const DnsChannel::Search& search = channel_->search();
+  const bool as_is_first = std::ranges::count(entry.name, '.') >= search.ndots;
+  if (!as_is_first) entry.candidates.clear();
+  for (const std::string& domain : search.domains) {
+    if (entry.candidates.size() + 1 >= kMaxCandidates) break;
+    entry.candidates.push_back(entry.name + "." + domain);
+  }
+  if (!as_is_first) entry.candidates.push_back(entry.name);
+}
+
+void DnsResolver::State::ask_candidate(Entry& entry) {
+  const std::string name = entry.candidates.at(entry.candidate);
+  for (const auto& half : entry.halves) half->asking = true;
+  // The last answer may come, and end the lookup, before the last ask() returns.
+  for (const auto& half : entry.halves) channel_->ask(name, half->family, *half);
+}
+
+void DnsResolver::State::half_answered(Entry& entry) {
+  const auto is = [&entry](Kind kind) {
+    return std::ranges::find(entry.halves, kind,
+                             [](const auto& half) { return half->answer.kind; });
+  };
+  if (std::ranges::any_of(entry.halves, [](const auto& half) { return half->asking; })) {
+    const auto found = std::ranges::find_if(entry.halves, [](const auto& half) {
+      return !half->asking && half->answer.kind == Kind::addresses;
+    });
+    if (found != entry.halves.end() && entry.addresses.empty()) entry.wait_for_other_family();
+    return;
+  }
+  entry.stop_waiting();
+  const auto none = entry.halves.end();
+  if (is(Kind::addresses) != none) {
+    take_addresses(entry);
+  } else if (const auto failed = is(Kind::failure); failed != none) {
+    fail(entry, (*failed)->answer.error);
+  } else if (++entry.candidate < entry.candidates.size()) {
+    return ask_candidate(entry);
+  } else {
+    const auto gone = is(Kind::no_such_name);
+    miss(entry, (gone != none ? *gone : entry.halves.front())->answer.error);
+  }
+  finish(entry);
+}
+
+void DnsResolver::State::take_half(Entry& entry) {
+  std::vector<base::Address> addresses;
+  for (const auto& half : entry.halves) {
+    if (!half->asking && half->answer.kind == Kind::addresses) addresses = half->answer.addresses;
+  }
+  if (addresses.size() > options_.max_addresses) addresses.resize(options_.max_addresses);
+  entry.addresses = std::move(addresses);
+  entry.fresh_until = loop_.now();  // known to be incomplete: asked about again soon
+  entry.usable_until = entry.fresh_until + kStaleLimit;
+  entry.half_known = true;
   while (!entry.waits.empty()) static_cast<Wait&>(entry.waits.front()).finish({});
 }
 
-void DnsResolver::State::store(Entry& entry, int status, const ares_addrinfo* info) {
-  const base::TimePoint now = loop_.now();
-  std::vector<base::Address> addresses;
+void DnsResolver::State::take_addresses(Entry& entry) {
+  std::vector<base::Address> all;
   seconds ttl = kMaxTtl;
-  if (status == ARES_SUCCESS && info != nullptr) {
-    for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
-      const auto address = base::Address::from_native(node->ai_addr, node->ai_addrlen);
-      if (!address.is_ip() || std::ranges::find(addresses, address) != addresses.end()) continue;
-      if (addresses.size() == options_.max_addresses) break;
-      addresses.push_back(address);
-      ttl = std::min(ttl, seconds(node->ai_ttl));
+  for (const auto& half : entry.halves) {
+    if (half->answer.kind == Kind::addresses) {
+      all.insert(all.end(), half->answer.addresses.begin(), half->answer.addresses.end());
+      ttl = std::min(ttl, half->answer.ttl);
+    } else if (half->answer.kind == Kind::failure) {
+      std::ranges::copy_if(entry.addresses, std::back_inserter(all),
+                           [&](const auto& address) { return address.family() == half->family; });
+      ttl = std::min(ttl, kPartialTtl);
     }
-    for (const ares_addrinfo_cname* at = info->cnames; at != nullptr; at = at->next) {
-      ttl = std::min(ttl, seconds(at->ttl));
-    }
-    drop_unreachable_family(addresses);
-    if (addresses.empty()) status = ARES_ENODATA;
   }
-  if (status == ARES_SUCCESS) {
-    ttl = std::clamp(ttl, kMinTtl, kMaxTtl);
-    entry.addresses = std::move(addresses);
-    entry.ask_at = entry.fresh_until = now + ttl;
-    entry.usable_until = entry.fresh_until + kStaleLimit;
-    return;
-  }
-  entry.error = error_of(status);
-  entry.ask_at = now + kFailureTtl;
-  // The name is gone, says who must know: what was known is no longer true.
-  if (entry.error.is(ErrorCode::not_found)) entry.addresses.clear();
+  set_addresses(entry, std::move(all), options_.valid.value_or(ttl));
 }
 
-DnsResolver::DnsResolver(std::unique_ptr<State> state) : state_(std::move(state)) {}
+void DnsResolver::State::set_addresses(Entry& entry, std::vector<base::Address> addresses,
+                                       seconds ttl) {
+  addresses = interleave(addresses);
+  drop_unreachable_family(addresses, around_.has_route);
+  if (addresses.size() > options_.max_addresses) {
+    count(Counter::limit_dns_addresses, addresses.size() - options_.max_addresses);
+    addresses.resize(options_.max_addresses);
+  }
+  if (entry.told) say(Level::notice, fmt::format("{} is resolved again", entry.name));
+  ttl = std::clamp(ttl, kMinTtl, options_.valid ? std::max(*options_.valid, kMinTtl) : kMaxTtl);
+  entry.addresses = std::move(addresses);
+  entry.ask_at = entry.fresh_until = loop_.now() + ttl;
+  entry.usable_until = entry.fresh_until + kStaleLimit;
+  entry.failures = 0;
+  entry.gone_until.reset();
+  entry.told = false;
+}
+
+/// Nobody could say anything: what was known stays.
+void DnsResolver::State::fail(Entry& entry, const base::Error& error) {
+  entry.error = error;
+  entry.ask_at = loop_.now() + pause_after(++entry.failures);
+  count(Counter::dns_failures);
+  if (error.is(ErrorCode::timed_out)) count(Counter::dns_timeouts);
+  if (entry.addresses.empty()) return;
+  count(Counter::dns_stale);
+  if (std::exchange(entry.told, true)) return;
+  say(Level::warn, fmt::format("{} could not be resolved again ({}): its old addresses stay in use",
+                               entry.name, error.context));
+}
+
+/// It has no address, say those who should know.
+void DnsResolver::State::miss(Entry& entry, const base::Error& error) {
+  const base::TimePoint now = loop_.now();
+  entry.error = error;
+  entry.ask_at = now + pause_after(++entry.failures);
+  count(Counter::dns_failures);
+  if (entry.addresses.empty()) return;
+  if (!entry.gone_until) {
+    entry.gone_until = now + kGoneGrace;
+    if (!std::exchange(entry.told, true)) {
+      say(Level::warn,
+          fmt::format("{} has lost its addresses ({}): the old ones stay in use for {} s",
+                      entry.name, error.context, kGoneGrace.count()));
+    }
+  }
+  if (now < *entry.gone_until) return count(Counter::dns_gone);
+  entry.addresses.clear();
+  say(Level::error, fmt::format("{} has had no addresses for {} s ({}): the old ones are given up",
+                                entry.name, kGoneGrace.count(), error.context));
+}
+
+void DnsResolver::State::finish(Entry& entry) {
+  entry.asking = false;
+  entry.half_known = false;
+  for (const auto& half : entry.halves) half->answer = {};
+  while (!entry.waits.empty()) static_cast<Wait&>(entry.waits.front()).finish({});
+}
+
+// The public side.
+
+DnsResolver::DnsResolver(EventLoop& loop, DnsOptions options, DnsSurroundings around)
+    : state_(std::make_unique<State>(loop, std::move(options), std::move(around))) {}
 DnsResolver::~DnsResolver() = default;
-
-base::Result<std::unique_ptr<DnsResolver>> DnsResolver::make(EventLoop& loop, DnsOptions options) {
-  auto state = std::make_unique<State>(loop, std::move(options));
-  TRY_VOID(state->open());
-  return std::unique_ptr<DnsResolver>(new DnsResolver(std::move(state)));
-}
 
 namespace {
 
@@ -396,6 +529,30 @@ std::optional<Resolution> DnsResolver::known(std::string_view name, std::uint16_
   const base::TimePoint now = state_->loop().now();
   if (entry == nullptr || !entry->is_usable(now)) return std::nullopt;
   return entry->resolution(port, now);
+}
+
+DnsResolvers::DnsResolvers(EventLoop& loop, observe::Counters* counters, Say say)
+    : loop_(loop), counters_(counters), say_(std::move(say)) {
+  system_ = std::make_shared<DnsResolver>(loop_, DnsOptions{}, around());
+}
+
+DnsSurroundings DnsResolvers::around() const {
+  DnsSurroundings around;
+  around.counters = counters_;
+  around.say = say_;
+  around.system = system_;
+  return around;
+}
+
+std::shared_ptr<Resolver> DnsResolvers::find(const DnsOptions& options) {
+  if (options == DnsOptions{}) return system_;
+  std::erase_if(configured_, [](const auto& known) { return known.second.expired(); });
+  for (const auto& [known, resolver] : configured_) {
+    if (known == options) return resolver.lock();
+  }
+  auto made = std::make_shared<DnsResolver>(loop_, options, around());
+  configured_.emplace_back(options, made);
+  return made;
 }
 
 }  // namespace io

@@ -56,9 +56,15 @@ namespace observe {
   X(upstream_timeouts, counter, "attempts that ended by a time limit")                               \
   X(upstream_refused, counter, "responses of backends that broke the protocol's rules")              \
   X(upstream_active, gauge, "connections to backends in use")                                        \
+  X(upstream_family_changes, counter, "connections to names made to the other address family")       \
   X(upstream_idle, gauge, "connections to backends that are kept for reuse")                         \
   X(upstream_bytes_in, counter, "bytes received from backends")                                      \
   X(upstream_bytes_out, counter, "bytes sent to backends")                                           \
+  X(dns_lookups, counter, "names that name servers were asked for")                                  \
+  X(dns_failures, counter, "lookups of names that gave no address")                                  \
+  X(dns_timeouts, counter, "lookups of names that no name server answered in time")                  \
+  X(dns_stale, counter, "failed lookups after which the old addresses stayed in use")                \
+  X(dns_gone, counter, "empty answers to lookups that were not believed yet")                        \
   X(limit_worker_connections, counter, "connections refused: worker_connections")                    \
   X(limit_open_files, counter, "connections refused: no file descriptor left")                       \
   X(limit_handshake_time, counter, "connections closed: the handshake took too long")                \
@@ -79,6 +85,8 @@ namespace observe {
   X(limit_upstream_read_time, counter, "attempts ended: proxy_read_timeout")                         \
   X(limit_upstream_send_time, counter, "attempts ended: proxy_send_timeout")                         \
   X(limit_upstream_tries, counter, "requests ended: no further attempt was allowed")                 \
+  X(limit_dns_addresses, counter, "addresses left out: the name has too many")                       \
+  X(limit_dns_names, counter, "names dropped from the cache, or not looked up: too many")            \
   X(log_lines_dropped, counter, "lines of access logs that could not be written")                    \
   X(loop_turns, counter, "turns of the event loop")                                                  \
   X(loop_stalls, counter, "turns of the event loop that took longer than 10 ms")                     \

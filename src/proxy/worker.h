@@ -18,7 +18,7 @@ namespace exchange {
 struct Connection;
 }
 namespace io {
-class Resolver;
+class Resolvers;
 }
 namespace observe {
 class ErrorLog;
@@ -58,7 +58,7 @@ void count_handshake(observe::Counters& counters, const HandshakeCounters& famil
 struct Worker {
   unsigned index;
   io::EventLoop& loop;
-  io::Resolver& resolver;
+  io::Resolvers& resolvers;
   tls::Library& tls;
   tls::Signer& signer;
   std::shared_ptr<tls::TicketKeys> ticket_keys;

@@ -32,12 +32,6 @@ struct OpenListener {
   Acceptor acceptor;
 };
 
-std::unique_ptr<io::DnsResolver> make_resolver(io::EventLoop& loop) {
-  auto resolver = io::DnsResolver::make(loop);
-  CHECK(resolver);
-  return std::move(*resolver);
-}
-
 }  // namespace
 
 /// What lives on the thread, in the order in which it may be destroyed.
@@ -45,11 +39,14 @@ struct WorkerThread::Life {
   explicit Life(WorkerThread& thread)
       : owner(thread),
         tls(thread.shared_.signer),
-        resolver(make_resolver(thread.loop_)),
+        resolvers(thread.loop_, &thread.counters_,
+                  [this](observe::Level level, std::string_view words) {
+                    if (log != nullptr) log->write(level, words);
+                  }),
         connector(thread.loop_),
         worker{.index = thread.index_,
                .loop = thread.loop_,
-               .resolver = *resolver,
+               .resolvers = resolvers,
                .tls = tls,
                .signer = thread.shared_.signer,
                .ticket_keys = thread.shared_.ticket_keys,
@@ -74,7 +71,7 @@ struct WorkerThread::Life {
 
   WorkerThread& owner;
   tls::Library tls;
-  std::unique_ptr<io::Resolver> resolver;
+  io::DnsResolvers resolvers;
   upstream::NetworkConnector connector;
   async::Scope end_scope;
   async::Scope tasks;  // the worker's own

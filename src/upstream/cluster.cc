@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
+#include "async/scope.h"
 #include "base/check.h"
+#include "io/socket.h"
 #include "upstream/round_robin.h"
 
 namespace upstream {
@@ -16,6 +19,10 @@ namespace {
 
 /// How soon a name is looked at again that is being asked for, or whose servers fail.
 constexpr std::chrono::milliseconds kSoon{100};
+/// Without requests for so long, and out of date for so long, names are looked up before the next.
+constexpr std::chrono::seconds kIdle{1};
+/// RFC 8305 §5, "Connection Attempt Delay".
+constexpr std::chrono::milliseconds kAttemptDelay{250};
 
 base::Deadline earlier(base::Deadline a, base::Deadline b) noexcept { return std::min(a, b); }
 
@@ -38,7 +45,9 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, Surroundings surroundi
       pool_(surroundings.loop, spec_->keep_alive, &surroundings.counters) {
   for (std::size_t i = 0; i < spec_->endpoints.size(); ++i) {
     const EndpointSpec& endpoint = spec_->endpoints.at(i);
-    if (!endpoint.address && !endpoint.down) names_.push_back({.endpoint = i});
+    if (endpoint.address || endpoint.down) continue;
+    const io::DnsOptions& dns = endpoint.resolve ? spec_->lookup.dns : io::DnsOptions{};
+    names_.push_back({.endpoint = i, .resolver = surroundings.resolvers.find(dns)});
   }
   rebuild_peers();
 }
@@ -117,23 +126,32 @@ void Cluster::ended(Peer& peer) noexcept {
 bool Cluster::take_addresses(Name& name, const io::Resolution& resolution) {
   const auto ttl = std::chrono::duration_cast<base::Duration>(resolution.ttl);
   name.refresh_at = surroundings_.loop.now() + (resolution.stale ? base::Duration(kSoon) : ttl);
+  if (!resolution.stale || resolution.failing) name.outdated = false;
   // Name servers turn the order of addresses; that is no change.
   if (std::ranges::is_permutation(name.addresses, resolution.addresses)) return false;
   name.addresses = resolution.addresses;
   return true;
 }
 
+std::uint16_t Cluster::port_of(const Name& name) const {
+  return spec_->endpoints.at(name.endpoint).port.value_or(spec_->default_port);
+}
+
 void Cluster::refresh_names() {
   const base::TimePoint now = surroundings_.loop.now();
+  const bool was_idle = now - used_at_ >= kIdle;
   bool changed = false;
   refresh_at_ = base::kNoDeadline;
   for (Name& name : names_) {
     if (now >= name.refresh_at) {
       const EndpointSpec& endpoint = spec_->endpoints.at(name.endpoint);
-      const std::uint16_t port = endpoint.port.value_or(spec_->default_port);
       name.refresh_at = now + kSoon;
       // Nothing known: the addresses that the name once had are better than none.
-      if (const auto known = surroundings_.resolver.known(endpoint.host, port)) {
+      if (const auto known = name.resolver->known(endpoint.host, port_of(name))) {
+        if (was_idle && known->stale && !known->failing && known->overdue >= kIdle) {
+          name.outdated = true;
+          catch_up_until_ = now + kIdle;
+        }
         changed |= take_addresses(name, *known);
       }
     }
@@ -154,8 +172,8 @@ async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
   for (std::size_t i = 0; i < names_.size() && lacks_primaries(); ++i) {
     const EndpointSpec& endpoint = spec_->endpoints.at(names_.at(i).endpoint);
     if (endpoint.backup && !backups_.peers.empty()) continue;
-    const std::uint16_t port = endpoint.port.value_or(spec_->default_port);
-    const auto answer = co_await surroundings_.resolver.resolve(endpoint.host, port, deadline);
+    const auto answer =
+        co_await names_.at(i).resolver->resolve(endpoint.host, port_of(names_.at(i)), deadline);
     if (!answer) {
       outcome = base::fail(answer.error());
       if (answer.error().is(ErrorCode::cancelled)) co_return outcome;
@@ -165,6 +183,19 @@ async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
     if (take_addresses(names_.at(i), *answer)) rebuild_peers();
   }
   co_return outcome;
+}
+
+async::Task<base::Result<void>> Cluster::catch_up(base::Deadline deadline) {
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (!names_.at(i).outdated) continue;
+    const EndpointSpec& endpoint = spec_->endpoints.at(names_.at(i).endpoint);
+    const auto answer =
+        co_await names_.at(i).resolver->resolve(endpoint.host, port_of(names_.at(i)), deadline);
+    names_.at(i).outdated = false;
+    if (answer && take_addresses(names_.at(i), *answer)) rebuild_peers();
+    if (!answer && answer.error().is(ErrorCode::cancelled)) co_return base::fail(answer.error());
+  }
+  co_return base::Result<void>{};
 }
 
 // Choosing.
@@ -244,13 +275,85 @@ Failure Cluster::failed(Lease& lease, Failure::Phase phase, const base::Error& e
           .disabled_peer = lease.report(is_ours ? Outcome::unproven : Outcome::failure)};
 }
 
-async::Task<Acquired> Cluster::open(Lease lease, Target target) {
+// Connecting, with a rival of the other address family.
+
+struct Cluster::Race {
+  Race(async::Scope* parent, base::Deadline limit) noexcept : scope(parent), deadline(limit) {}
+
+  using Outcome = base::Result<std::unique_ptr<io::Stream>>;
+  async::Scope scope;
+  base::Deadline deadline;
+  Outcome first = base::fail(ErrorCode::cancelled);
+  Outcome second = base::fail(ErrorCode::cancelled);
+  std::optional<Lease> rival;  // once the second is under way
+};
+
+Cluster::Choice Cluster::rival_of(const Peer& peer, const Attempts& attempts) noexcept {
+  Choice best;
+  const base::TimePoint now = surroundings_.loop.now();
+  for (PeerGroup* group : {&primaries_, &backups_}) {
+    for (const auto& other : group->peers) {
+      if (other->endpoint != peer.endpoint || other->address.family() == peer.address.family() ||
+          attempts.has_tried(other->id) || !is_available(*other, now)) {
+        continue;
+      }
+      if (best.peer == nullptr || other->in_use < best.peer->in_use) best = {group, other.get()};
+    }
+  }
+  return best;
+}
+
+async::Task<void> Cluster::run_first(Race* race, base::Address address) {
+  race->first = co_await surroundings_.connector.connect(std::move(address), race->deadline);
+  // A failure before the rival has begun is the caller's to deal with, as any other.
+  if (race->first || !race->rival) race->scope.request_stop();
+}
+
+async::Task<void> Cluster::run_second(Race* race, const Peer* first, const Attempts* attempts) {
+  io::EventLoop& loop = surroundings_.loop;
+  if (!co_await io::sleep_until(loop, loop.now() + kAttemptDelay)) co_return;
+  const Choice rival = rival_of(*first, *attempts);
+  if (rival.peer == nullptr) co_return;
+  race->rival.emplace(Lease(*this, *rival.group, *rival.peer));
+  race->second = co_await surroundings_.connector.connect(rival.peer->address, race->deadline);
+  if (race->second) race->scope.request_stop();
+}
+
+/// Afterwards `lease` is the winner's.
+async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect_in_race(
+    Lease* lease, Attempts* attempts, base::Deadline deadline, std::string* sentence) {
+  Race race(co_await async::current_scope(), deadline);
+  race.scope.spawn(run_first(&race, lease->address()));
+  race.scope.spawn(run_second(&race, lease->peer_, attempts));
+  co_await race.scope.join();
+  if (race.first || !race.rival) co_return std::move(race.first);
+  if (race.second) {
+    surroundings_.counters.add(Counter::upstream_family_changes);
+    lease->report(Outcome::failure);
+    attempts->add(race.rival->peer_->id);
+    *lease = std::move(*race.rival);
+    co_return std::move(race.second);
+  }
+  if (race.second.error().is(ErrorCode::cancelled)) co_return std::move(race.first);
+  race.rival->report(Outcome::failure);
+  attempts->add(race.rival->peer_->id);
+  *sentence =
+      "and so did " + race.rival->peer_name() + " (" + base::describe(race.second.error()) + ")";
+  co_return std::move(race.first);
+}
+
+async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target target) {
   const auto limit = [this, &target] {
     return earlier(target.deadline, surroundings_.loop.now() + target.connect_timeout);
   };
-  auto plain = co_await surroundings_.connector.connect(lease.address(), limit());
+  std::string sentence;
+  const bool has_rival = !names_.empty() && rival_of(*lease.peer_, *attempts).peer != nullptr;
+  auto plain = has_rival ? co_await connect_in_race(&lease, attempts, limit(), &sentence)
+                         : co_await surroundings_.connector.connect(lease.address(), limit());
   if (!plain) {
-    co_return std::unexpected(failed(lease, Failure::Phase::connecting, plain.error()));
+    Failure failure = failed(lease, Failure::Phase::connecting, plain.error());
+    failure.sentence = std::move(sentence);
+    co_return std::unexpected(std::move(failure));
   }
   surroundings_.counters.add(Counter::upstream_connects);
   Transport transport{.stream = *std::move(plain)};
@@ -277,10 +380,19 @@ Identity Cluster::identity_of(const Peer& peer, const Target& target) const noex
 }
 
 async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {
-  if (!names_.empty() && surroundings_.loop.now() >= refresh_at_) refresh_names();
+  const base::TimePoint began = surroundings_.loop.now();
+  if (!names_.empty()) {
+    if (began >= refresh_at_) refresh_names();
+    used_at_ = began;
+  }
+  if (began < catch_up_until_) {
+    const auto caught_up = co_await catch_up(earlier(target.deadline, catch_up_until_));
+    if (!caught_up) {
+      co_return std::unexpected(no_peer(Failure::Phase::resolving, caught_up.error()));
+    }
+  }
   if (lacks_primaries()) {
-    const base::Deadline limit =
-        earlier(target.deadline, surroundings_.loop.now() + target.connect_timeout);
+    const base::Deadline limit = earlier(target.deadline, began + spec_->lookup.timeout);
     const auto learned = co_await learn_names(limit);
     const bool stopped = !learned && learned.error().is(ErrorCode::cancelled);
     if (stopped || (!learned && primaries_.peers.empty() && backups_.peers.empty())) {
@@ -300,7 +412,7 @@ async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {
     surroundings_.counters.add(Counter::upstream_reuses);
     co_return std::move(lease);
   }
-  co_return co_await open(std::move(lease), target);
+  co_return co_await open(std::move(lease), attempts, target);
 }
 
 }  // namespace upstream

@@ -7,9 +7,16 @@
 // knows what was sent already; Attempts remembers what was tried.
 //
 // Host names are resolved when they are first needed and looked up again when their TTL has passed,
-// in the background: requests meanwhile use the addresses that are known. A peer whose address
-// remains keeps its state; one whose address is gone is retired and lives until its last lease
-// ends.
+// in the background: requests meanwhile use the addresses that are known. After a time without
+// requests the first ones wait for the news, for a second at most: what was true then may be long
+// over. A peer whose address remains keeps its state; one whose address is gone is retired and
+// lives until its last lease ends.
+//
+// Requests go by turns to all addresses of a name, of both families. But where the chosen one does
+// not answer within 250 ms and the name has an address of the other family, that is tried beside
+// it, and the first connection that stands is used (RFC 8305 §5): a family that leads nowhere costs
+// a quarter of a second, not the connect timeout. Its peer has failed then, and is left out for its
+// fail_timeout.
 #pragma once
 
 #include <chrono>
@@ -64,7 +71,7 @@ using Acquired = std::expected<Lease, Failure>;
 /// What a worker lends to its clusters; all of it outlives them.
 struct Surroundings {
   io::EventLoop& loop;
-  io::Resolver& resolver;
+  io::Resolvers& resolvers;
   Connector& connector;
   observe::Counters& counters;  // of the worker
 };
@@ -105,13 +112,18 @@ class Cluster {
   /// A host name of the spec.
   struct Name {
     std::size_t endpoint;
+    std::shared_ptr<io::Resolver> resolver{};
     std::vector<base::Address> addresses{};
     base::TimePoint refresh_at{};
+    bool outdated = false;  // known from before a time without requests, and out of date
   };
+  struct Race;
 
   [[nodiscard]] bool lacks_primaries() const noexcept;
   [[nodiscard]] async::Task<base::Result<void>> learn_names(base::Deadline deadline);
+  [[nodiscard]] async::Task<base::Result<void>> catch_up(base::Deadline deadline);
   void refresh_names();
+  [[nodiscard]] std::uint16_t port_of(const Name& name) const;
   [[nodiscard]] bool take_addresses(Name& name, const io::Resolution& resolution);
   void rebuild_peers();
   void add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
@@ -122,7 +134,13 @@ class Cluster {
   [[nodiscard]] Choice pick(Attempts& attempts);
   [[nodiscard]] Choice find(std::uint32_t peer) noexcept;
   [[nodiscard]] bool revive();
-  [[nodiscard]] async::Task<Acquired> open(Lease lease, Target target);
+  [[nodiscard]] async::Task<Acquired> open(Lease lease, Attempts* attempts, Target target);
+  [[nodiscard]] Choice rival_of(const Peer& peer, const Attempts& attempts) noexcept;
+  [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect_in_race(
+      Lease* lease, Attempts* attempts, base::Deadline deadline, std::string* sentence);
+  [[nodiscard]] async::Task<void> run_first(Race* race, base::Address address);
+  [[nodiscard]] async::Task<void> run_second(Race* race, const Peer* first,
+                                             const Attempts* attempts);
   [[nodiscard]] Identity identity_of(const Peer& peer, const Target& target) const noexcept;
   [[nodiscard]] Failure failed(Lease& lease, Failure::Phase phase, const base::Error& error);
   [[nodiscard]] Failure no_peer(Failure::Phase phase, const base::Error& error) const;
@@ -136,6 +154,8 @@ class Cluster {
   std::vector<std::unique_ptr<Peer>> retired_;
   std::vector<Name> names_;
   base::TimePoint refresh_at_{};  // the earliest of the names'
+  base::TimePoint used_at_{};  // by the last acquire()
+  base::TimePoint catch_up_until_{};  // requests wait for outdated names no longer
   std::uint32_t next_peer_ = 1;
   std::size_t in_use_ = 0;
   Pool pool_;

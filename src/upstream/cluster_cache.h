@@ -25,10 +25,12 @@ class ClusterCache {
       : surroundings_(surroundings), capacity_(capacity) {}
 
   /// The implicit cluster for "host:port" as it came out of an expression, with `default_port`
-  /// where it names none. The error is in nginx's words ("invalid port"). Hold the pointer while
-  /// leases of the cluster are out. All calls for one cache pass the same `keep_alive`.
+  /// where it names none. `lookup` says who knows the host. The error is in nginx's words ("invalid
+  /// port"). Hold the pointer while leases of the cluster are out. All calls for one cache pass the
+  /// same `keep_alive`.
   [[nodiscard]] std::expected<std::shared_ptr<Cluster>, std::string_view> find_or_make(
-      std::string_view endpoint, std::uint16_t default_port, const KeepAlive& keep_alive);
+      std::string_view endpoint, std::uint16_t default_port, const KeepAlive& keep_alive,
+      const NameLookup& lookup = {});
 
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// The worker drains.
@@ -38,7 +40,11 @@ class ClusterCache {
   struct Key {
     std::string_view endpoint;  // of the entry's own text
     std::uint16_t default_port;
-    bool operator==(const Key&) const = default;
+    const NameLookup* lookup;
+    bool operator==(const Key& other) const {
+      return endpoint == other.endpoint && default_port == other.default_port &&
+             (lookup == other.lookup || *lookup == *other.lookup);
+    }
   };
   struct KeyHash {
     std::size_t operator()(const Key& key) const noexcept {
@@ -49,6 +55,7 @@ class ClusterCache {
     std::string endpoint;
     std::uint16_t default_port;
     std::shared_ptr<Cluster> cluster;
+    [[nodiscard]] Key key() const { return {endpoint, default_port, &cluster->spec().lookup}; }
   };
   Surroundings surroundings_;
   std::size_t capacity_;

@@ -69,13 +69,14 @@ Parsed parse_endpoint(std::string_view text) {
 }
 
 ClusterSpec implicit_cluster(EndpointSpec endpoint, std::uint16_t default_port,
-                             const KeepAlive& keep_alive) {
+                             const KeepAlive& keep_alive, const NameLookup& lookup) {
   ClusterSpec spec;
   spec.name = endpoint.name;
   spec.endpoints.push_back(std::move(endpoint));
   spec.keep_alive = keep_alive;
   spec.default_port = default_port;
   spec.is_group = false;
+  spec.lookup = lookup;
   return spec;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "io/resolver.h"
 
 namespace upstream {
 
@@ -28,8 +29,16 @@ struct EndpointSpec {
   std::uint32_t max_conns = 0;  // at once, per worker; 0: no limit
   bool backup = false;
   bool down = false;
+  bool resolve = false;  // the host is looked up as ClusterSpec::lookup says; else by the system
 
   bool operator==(const EndpointSpec&) const = default;
+};
+
+/// Who looks names up, and for how long a request waits for an address.
+struct NameLookup {
+  io::DnsOptions dns{};
+  std::chrono::milliseconds timeout{30'000};
+  bool operator==(const NameLookup&) const = default;
 };
 
 /// Idle connections to backends, per worker and cluster.
@@ -48,6 +57,7 @@ struct ClusterSpec {
   KeepAlive keep_alive;
   std::uint16_t default_port = 80;  // nginx gives servers of a group 80, for https:// as well
   bool is_group = true;  // false: made for a proxy_pass that names no group
+  NameLookup lookup;
 
   /// Whether a Cluster of the one may go on as that of the other: all that its behaviour depends
   /// on.
@@ -61,7 +71,8 @@ struct ClusterSpec {
 /// The cluster of a proxy_pass that names no group: one endpoint, whose failures do not count if it
 /// has one address. `default_port` is the scheme's.
 [[nodiscard]] ClusterSpec implicit_cluster(EndpointSpec endpoint, std::uint16_t default_port,
-                                           const KeepAlive& keep_alive);
+                                           const KeepAlive& keep_alive,
+                                           const NameLookup& lookup = {});
 
 /// What holds where no `keepalive` directive says otherwise; `compat nginx` has nginx's own.
 [[nodiscard]] KeepAlive default_keep_alive(bool compat_nginx) noexcept;

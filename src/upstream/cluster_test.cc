@@ -69,6 +69,7 @@ class TableResolver final : public io::Resolver {
  public:
   std::map<std::string, std::vector<std::string>, std::less<>> table;
   int questions = 0;
+  base::Duration overdue{};  // of what is known; resolve() brings the news
 
   async::Task<base::Result<io::Resolution>> resolve(std::string name, std::uint16_t port,
                                                     base::Deadline /*deadline*/) override {
@@ -79,7 +80,10 @@ class TableResolver final : public io::Resolver {
   std::optional<io::Resolution> known(std::string_view name, std::uint16_t port) override {
     // Nothing is known before somebody has waited for it, as with a name server far away.
     if (asked_.insert(std::string(name)).second) return std::nullopt;
-    return find(name, port);
+    if (overdue == base::Duration{}) return find(name, port);
+    auto old = io::Resolution{.addresses = {}, .ttl = 1s, .stale = true, .overdue = overdue};
+    old.addresses.push_back(*base::Address::from_ip("10.0.0.99", port));
+    return old;
   }
 
  private:
@@ -96,18 +100,30 @@ class TableResolver final : public io::Resolver {
   std::set<std::string> asked_;
 };
 
+/// One resolver for all options; remembers which were asked for.
+class OneResolver final : public io::Resolvers {
+ public:
+  std::shared_ptr<TableResolver> resolver = std::make_shared<TableResolver>();
+  std::vector<io::DnsOptions> asked;
+  std::shared_ptr<io::Resolver> find(const io::DnsOptions& options) override {
+    asked.push_back(options);
+    return resolver;
+  }
+};
+
 struct World {
   io::testing::FakeClock clock;
   io::EventLoop loop{clock};
   async::Executor::Use use{loop.executor()};
   async::Scope scope;
   PipeConnector connector{loop};
-  TableResolver resolver;
+  OneResolver resolvers;
+  TableResolver& resolver = *resolvers.resolver;
   observe::CounterLayout layout;
   observe::Counters counters{layout};
   std::unique_ptr<Cluster> cluster;
 
-  Surroundings surroundings() { return {loop, resolver, connector, counters}; }
+  Surroundings surroundings() { return {loop, resolvers, connector, counters}; }
   explicit World(std::vector<EndpointSpec> endpoints, KeepAlive keep_alive = {}) {
     auto spec = std::make_shared<ClusterSpec>();
     spec->name = "backend";
@@ -452,6 +468,137 @@ TEST(ClusterCache, MakesOneClusterForEachEndpointAndDropsTheOldest) {
   EXPECT_EQ(cache.size(), 2U);
   EXPECT_NE(cache.find_or_make("10.0.0.1", 80, keep_alive), a);
   EXPECT_EQ(cache.find_or_make("x:0", 80, keep_alive).error(), "invalid port");
+}
+
+/// A name with an address of each family: the IPv6 one is chosen first.
+struct DualWorld : World {
+  DualWorld() : World({endpoint("app.example")}) {
+    resolver.table["app.example"] = {"2001:db8::1", "10.0.0.1"};
+  }
+  static constexpr std::string_view kSix = "[2001:db8::1]:80";
+  static constexpr std::string_view kFour = "10.0.0.1:80";
+};
+
+TEST(ClusterRace, GoesByTurnsToBothFamiliesWhileBothAnswer) {
+  DualWorld world;
+  EXPECT_EQ(world.serve(), DualWorld::kSix);
+  EXPECT_EQ(world.serve(), DualWorld::kFour);
+  EXPECT_EQ(world.serve(), DualWorld::kSix);
+  EXPECT_EQ(world.counters.get(Counter::upstream_family_changes), 0U);
+}
+
+TEST(ClusterRace, UsesTheOtherFamilyWhenOneDoesNotAnswer) {
+  DualWorld world;
+  world.connector.silent = {std::string(DualWorld::kSix)};
+  Attempts attempts;
+  std::optional<Acquired> acquired;
+  world.scope.spawn(World::run(world.cluster.get(), &attempts, {}, &acquired));
+  world.pass(200ms);
+  EXPECT_FALSE(acquired);
+  EXPECT_THAT(world.connector.connected, ElementsAre(DualWorld::kSix));
+  world.pass(60ms);
+  ASSERT_TRUE(acquired && *acquired);
+  EXPECT_EQ((*acquired)->peer_name(), DualWorld::kFour);
+  EXPECT_EQ(attempts.count(), 2U);
+  EXPECT_EQ(world.cluster->in_use(), 1U);
+  EXPECT_EQ(world.counters.get(Counter::upstream_family_changes), 1U);
+  EXPECT_EQ(world.counters.get(Counter::upstream_failures), 1U);
+  (*acquired)->close();
+  // The family that led nowhere is left out for its fail_timeout.
+  EXPECT_EQ(world.serve(), DualWorld::kFour);
+  EXPECT_EQ(world.serve(), DualWorld::kFour);
+}
+
+TEST(ClusterRace, LeavesARefusalToTheCallerWhoTriesTheOtherNext) {
+  DualWorld world;
+  world.connector.refusing = {std::string(DualWorld::kSix)};
+  Attempts attempts;
+  const Acquired refused = world.acquire(attempts);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().peer, DualWorld::kSix);
+  const Acquired lease = world.acquire(attempts);
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(lease->peer_name(), DualWorld::kFour);
+}
+
+TEST(ClusterRace, TellsBothFailures) {
+  DualWorld world;
+  world.connector.silent = {std::string(DualWorld::kSix)};
+  world.connector.refusing = {std::string(DualWorld::kFour)};
+  Attempts attempts;
+  std::optional<Acquired> acquired;
+  world.scope.spawn(World::run(world.cluster.get(), &attempts, {.connect_timeout = 1s}, &acquired));
+  world.pass(300ms);
+  EXPECT_FALSE(acquired);  // the first one's time is not over
+  world.pass(800ms);
+  ASSERT_TRUE(acquired && !*acquired);
+  EXPECT_EQ(acquired->error().peer, DualWorld::kSix);
+  EXPECT_EQ(acquired->error().error.code, ErrorCode::timed_out);
+  EXPECT_NE(acquired->error().sentence.find("10.0.0.1:80"), std::string::npos);
+  EXPECT_EQ(attempts.count(), 2U);
+  EXPECT_EQ(world.cluster->in_use(), 0U);
+}
+
+TEST(ClusterRace, EndsBothWhenTheRequestIsCancelled) {
+  DualWorld world;
+  world.connector.silent = {std::string(DualWorld::kSix), std::string(DualWorld::kFour)};
+  Attempts attempts;
+  std::optional<Acquired> acquired;
+  world.scope.spawn(World::run(world.cluster.get(), &attempts, {}, &acquired));
+  world.pass(300ms);
+  EXPECT_EQ(world.connector.connected.size(), 2U);
+  world.scope.request_stop();
+  world.loop.run_until_idle();
+  ASSERT_TRUE(acquired && !*acquired);
+  EXPECT_EQ(acquired->error().error.code, ErrorCode::cancelled);
+  EXPECT_EQ(world.cluster->in_use(), 0U);
+  EXPECT_EQ(world.counters.get(Counter::upstream_failures), 0U);
+}
+
+TEST(Cluster, WaitsForTheNewsAfterATimeWithoutRequests) {
+  World world({endpoint("app.example")});
+  world.resolver.table["app.example"] = {"10.0.0.1"};
+  EXPECT_EQ(world.serve(), "10.0.0.1:80");
+  world.pass(10min);
+  world.resolver.overdue = 9min;
+  world.resolver.table["app.example"] = {"10.0.0.2"};
+  EXPECT_EQ(world.serve(), "10.0.0.2:80");
+}
+
+TEST(Cluster, WaitsForNoNewsWhileRequestsCome) {
+  World world({endpoint("app.example")});
+  world.resolver.table["app.example"] = {"10.0.0.1"};
+  world.resolver.overdue = 500ms;
+  EXPECT_EQ(world.serve(), "10.0.0.1:80");
+  for (int i = 0; i < 62; ++i) {
+    world.pass(500ms);
+    world.resolver.overdue += 500ms;
+    world.serve();
+  }
+  EXPECT_EQ(world.serve(), "10.0.0.99:80");
+}
+
+TEST(Cluster, AsksTheConfiguredServersForNamesThatSayResolve) {
+  World world({endpoint("10.0.0.1")});
+  auto spec = std::make_shared<ClusterSpec>();
+  spec->endpoints = {endpoint("one.example"), endpoint("two.example")};
+  spec->endpoints.back().resolve = true;
+  spec->lookup.dns.valid = 7s;
+  const Cluster cluster(std::move(spec), world.surroundings());
+  ASSERT_EQ(world.resolvers.asked.size(), 2U);
+  EXPECT_TRUE(world.resolvers.asked.front() == io::DnsOptions{});
+  EXPECT_EQ(world.resolvers.asked.back().valid, 7s);
+}
+
+TEST(ClusterCache, KeepsClustersOfDifferentResolversApart) {
+  World world({endpoint("10.0.0.1")});
+  ClusterCache cache(world.surroundings());
+  const NameLookup one{.dns = {.valid = 1s}};
+  const NameLookup two{.dns = {.valid = 2s}};
+  const NameLookup one_again = one;
+  const auto first = cache.find_or_make("app.example", 80, {}, one);
+  EXPECT_EQ(*first, *cache.find_or_make("app.example", 80, {}, one_again));
+  EXPECT_NE(*first, *cache.find_or_make("app.example", 80, {}, two));
 }
 
 }  // namespace

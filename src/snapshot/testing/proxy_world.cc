@@ -80,6 +80,10 @@ async::Task<base::Result<io::Resolution>> NoResolver::resolve(std::string /*name
   co_return base::fail(base::ErrorCode::not_found, "host not found");
 }
 
+std::shared_ptr<io::Resolver> NoResolvers::find(const io::DnsOptions& /*options*/) {
+  return std::make_shared<NoResolver>();
+}
+
 std::optional<io::Resolution> NoResolver::known(std::string_view /*name*/, std::uint16_t /*port*/) {
   return std::nullopt;
 }
@@ -87,7 +91,7 @@ std::optional<io::Resolution> NoResolver::known(std::string_view /*name*/, std::
 ProxyWorld::ProxyWorld(std::string_view configuration, std::string_view listening)
     : worker{.index = 0,
              .loop = loop,
-             .resolver = resolver,
+             .resolvers = resolvers,
              .tls = tls,
              .signer = signer,
              .ticket_keys = std::make_shared<tls::TicketKeys>(clock, std::chrono::seconds(3600)),

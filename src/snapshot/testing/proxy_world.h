@@ -80,6 +80,11 @@ class NoResolver final : public io::Resolver {
                                                     std::uint16_t port) override;
 };
 
+class NoResolvers final : public io::Resolvers {
+ public:
+  [[nodiscard]] std::shared_ptr<io::Resolver> find(const io::DnsOptions& options) override;
+};
+
 class ProxyWorld {
  public:
   /// CHECKs that the configuration is sound. `listener`: where connect() arrives.
@@ -111,7 +116,7 @@ class ProxyWorld {
   observe::Counters counters{layout};
   tls::InProcessSigner signer;
   tls::Library tls{signer};
-  NoResolver resolver;
+  NoResolvers resolvers;
   PipeConnector connector{loop};
   async::Scope connections;
   std::atomic<std::uint64_t> connection_numbers{0};
