@@ -23,6 +23,7 @@
 #include "cli/status_command.h"
 #include "config/diagnostics.h"
 #include "server/build_info.h"
+#include "server/name_check.h"
 #include "server/opening.h"
 #include "server/paths.h"
 #include "server/pid_file.h"
@@ -93,7 +94,9 @@ int check(const CommandLine& line, Format format) {
   const server::StartOptions options = start_options(line);
   const std::string& file = options.paths.configuration;
   config::Diagnostics diagnostics;
-  const bool good = server::read_configuration(options, diagnostics).has_value();
+  const auto opening = server::read_configuration(options, diagnostics);
+  if (opening) server::check_names(*opening->snapshot, diagnostics);
+  const bool good = opening && !diagnostics.has_errors();
   if (format == Format::json) {
     print_as_json(file, diagnostics, good);
     return good ? 0 : 1;

@@ -149,7 +149,7 @@ async::Task<std::optional<Answer>> Forwarder::run() {
   if (!plan_.dynamic) co_return co_await attempts_at(context_.site.cluster(*plan_.cluster));
   if (destination_.group != nullptr) co_return co_await attempts_at(*destination_.group);
   auto cluster = context_.site.dynamic_clusters().find_or_make(
-      destination_.authority, destination_.https ? 443 : 80, plan_.keep_alive);
+      destination_.authority, destination_.https ? 443 : 80, plan_.keep_alive, plan_.lookup);
   if (!cluster) {
     log(context_, Level::error,
         fmt::format("{} in upstream \"{}\"", cluster.error(), destination_.authority));
@@ -435,6 +435,8 @@ Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
         fmt::format("{} could not be resolved ({})", destination_.authority,
                     describe(failure.error)),
         upstream_url());
+    record.status = 502;  // as nginx's, also when the name servers were too slow
+    answer_ = {.status = 502};
     return Verdict::failed;  // no server has been tried, and there is no other
   }
   log_failure(Level::error, failure.error, phase, failure.sentence);

@@ -79,6 +79,7 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   const Position at = pass.target.at;
   if (script::has_variables(pass.target.text)) {
     plan.dynamic = compile(pass.target);
+    plan.lookup = upstream::lookup_of(level);
     for (const auto& [name, group] : groups_) use(group);  // any of them may be named
     return;
   }
@@ -120,11 +121,17 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
           at, std::string(endpoint.error()) + " in upstream \"" + plan.target.authority + "\"");
     }
     if (endpoint->port) plan.port = *endpoint->port;
+    // The system looks up what is written (resolver_directives.h).
+    const upstream::NameLookup lookup{.dns = {}, .timeout = upstream::lookup_of(level).timeout};
     auto& shared =
-        implicit_[(plan.target.https ? "s:" : "p:") + base::lower(plan.target.authority)];
+        implicit_[(plan.target.https ? "s:" : "p:") + std::to_string(lookup.timeout.count()) + ":" +
+                  base::lower(plan.target.authority)];
     if (shared == nullptr) {
+      if (!endpoint->address) {
+        names_.push_back({.host = endpoint->host, .written = endpoint->name, .at = at});
+      }
       shared = std::make_shared<const upstream::ClusterSpec>(
-          upstream::implicit_cluster(*std::move(endpoint), scheme_port, plan.keep_alive));
+          upstream::implicit_cluster(*std::move(endpoint), scheme_port, plan.keep_alive, lookup));
     }
     plan.cluster = shared;
   }

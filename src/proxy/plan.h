@@ -62,6 +62,7 @@ struct ForwardPlan {
   PassTarget target;  // otherwise
   std::shared_ptr<const upstream::ClusterSpec> cluster;
   upstream::KeepAlive keep_alive;  // of clusters made at run time
+  upstream::NameLookup lookup;  // likewise
   std::uint16_t port = 0;  // $proxy_port
   bool as_received = false;  // compat nginx: the path's bytes, whatever they decode to
   std::size_t replaced_prefix = 0;  // bytes of the path that target.uri stands for
@@ -94,6 +95,8 @@ class PlanMaker {
   [[nodiscard]] const std::vector<std::shared_ptr<const tls::ClientPolicy>>& policies() const {
     return policies_;
   }
+  /// The hosts of the implicit clusters.
+  [[nodiscard]] const std::vector<upstream::NameInUse>& names() const { return names_; }
 
  private:
   void plan_target(const config::Level& level, const PassOptions& pass, ForwardPlan& plan);
@@ -113,6 +116,7 @@ class PlanMaker {
   std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters_;
   std::map<std::string, std::shared_ptr<const upstream::ClusterSpec>> implicit_;
   std::vector<std::shared_ptr<const tls::ClientPolicy>> policies_;
+  std::vector<upstream::NameInUse> names_;
   std::shared_ptr<const tls::TrustedCertificates> system_;
 };
 

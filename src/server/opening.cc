@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "config/disk_files.h"
+#include "server/name_check.h"
 
 namespace server {
 namespace {
@@ -188,6 +189,7 @@ std::optional<Opening> open_configuration(const StartOptions& options,
                                           unsigned workers, config::Diagnostics& diagnostics) {
   auto opening = read_configuration(options, diagnostics);
   if (!opening) return std::nullopt;
+  check_names(*opening->snapshot, diagnostics);
   if (workers != 0) opening->message.workers = workers;
   choose_identity(*opening, diagnostics);
   probe_listeners(*opening, current, diagnostics);

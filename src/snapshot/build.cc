@@ -92,6 +92,7 @@ void Builder::build(Level& http) {
   finish_groups();
   built_.listing.clusters = plans_.clusters();
   built_.listing.client_policies = plans_.policies();
+  built_.names.insert(built_.names.end(), plans_.names().begin(), plans_.names().end());
 }
 
 proxy::ListenGroup& Builder::group_for(const route::ListenOptions& listen) {
@@ -215,7 +216,8 @@ void Builder::finish_groups() {
 void build(Level& root, Level* http, script::Variables& variables, const config::BuildFlags& flags,
            config::FileSource& files, config::Diagnostics& diagnostics, Built& built) {
   if (http == nullptr) return;
-  const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags);
+  upstream::add_named_servers(*http, built.names);
+  const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags, built.names);
   std::shared_ptr<const accesslog::LogFile> default_log;
   const auto* own = http->find<accesslog::AccessLogOptions>();
   if (flags.compat_nginx && (own == nullptr || !own->logs.is_set)) {

@@ -9,12 +9,14 @@
 #include "config/directive.h"
 #include "proxy/site.h"
 #include "script/variables.h"
+#include "upstream/resolver_directives.h"
 
 namespace snapshot {
 
 struct Built {
   proxy::Listing listing;
   std::vector<std::string> private_keys;  // PEM, each once
+  std::vector<upstream::NameInUse> names;
 };
 
 /// `http` is null for a configuration without an http block. Problems go to `diagnostics`.

@@ -11,6 +11,7 @@
 #include "route/route_options.h"
 #include "snapshot/process_directives.h"
 #include "tls/tls_directives.h"
+#include "upstream/resolver_directives.h"
 #include "upstream/upstream_directives.h"
 
 namespace snapshot {
@@ -23,6 +24,7 @@ std::span<const config::Feature> features() noexcept {
       proxy::kClientFeature,
       proxy::kForwardFeature,
       upstream::kUpstreamFeature,
+      upstream::kResolverFeature,
       admission::kRealIpFeature,
       content::kReturnFeature,
       filter::kAddHeaderFeature,

@@ -150,6 +150,7 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
   if (diagnostics.has_errors()) return nullptr;
 
   snapshot->process = process_options(snapshot->levels, flags.compat_nginx);
+  snapshot->names = snapshot->built.names;
   for (const auto& group : snapshot->built.listing.groups) {
     snapshot->listeners.push_back({group->address,
                                    {.backlog = group->backlog,

@@ -14,6 +14,7 @@
 #include "config/file_source.h"
 #include "io/socket.h"
 #include "proxy/worker.h"
+#include "upstream/resolver_directives.h"
 
 namespace config {
 class Level;
@@ -62,6 +63,7 @@ class Snapshot {
   std::vector<ListenerSpec> listeners;  // no address twice
   std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
   LoadOptions origin;  // what it was loaded from
+  std::vector<upstream::NameInUse> names;  // hosts that requests will need
 
   /// This snapshot on one worker's thread (called there). Errors are those of TLS contexts.
   [[nodiscard]] virtual base::Result<std::shared_ptr<proxy::Site>> activate(

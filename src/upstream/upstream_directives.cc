@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 struct GroupOptions {
   std::string name;
   std::vector<EndpointSpec> endpoints;
+  std::vector<config::Position> endpoints_at;  // where each is written
   bool has_faulty_server = false;  // reported already
   config::Setting<std::size_t> keepalive;
   bool keepalive_local = false;
@@ -38,10 +39,9 @@ struct LaterParameter {
   std::string_view hint;
 };
 constexpr std::array kLaterParameters{
-    LaterParameter{"resolve", false,
-                   "leave it out: names are looked up again when their TTL has passed"},
     LaterParameter{"slow_start", true, "leave it out"},
-    LaterParameter{"service", true, "name each server with its port"},
+    LaterParameter{"service", true,
+                   "SRV records are not looked up: name each server with its port"},
     LaterParameter{"route", true, "leave it out: there are no sticky sessions yet"},
     LaterParameter{"drain", false, "use \"down\""},
 };
@@ -82,6 +82,7 @@ bool set_parameter(std::string_view key, const std::optional<std::string_view>& 
   if (!value) {
     if (key == "backup") return endpoint.backup = true;
     if (key == "down") return endpoint.down = true;
+    if (key == "resolve") return endpoint.resolve = true;
     return false;
   }
   if (key == "weight") return take(endpoint.weight, number_from(1, *value));
@@ -103,14 +104,15 @@ bool read_parameters(const Binding& binding, EndpointSpec& endpoint) {
     if (set_parameter(key, value, endpoint)) continue;
     valid = false;
     if (refuse_later_parameter(binding, i, key, value.has_value())) continue;
-    constexpr std::string_view kKnown[] = {"weight",    "max_fails", "fail_timeout",
-                                           "max_conns", "backup",    "down"};
+    constexpr std::string_view kKnown[] = {"weight", "max_fails", "fail_timeout", "max_conns",
+                                           "backup", "down",      "resolve"};
     const auto meant = base::nearest(key, kKnown);
     binding.error_at(
         i, "invalid parameter \"" + binding.argument(i) + "\"",
         meant && *meant != key
             ? "did you mean \"" + std::string(*meant) + "\"?"
-            : "weight=, max_fails=, fail_timeout=, max_conns=, backup and down are known");
+            : "weight=, max_fails=, fail_timeout=, max_conns=, backup, down and resolve are "
+              "known");
   }
   return valid;
 }
@@ -128,6 +130,7 @@ void set_server(Binding& binding) {
     return;
   }
   group.endpoints.push_back(*std::move(endpoint));
+  group.endpoints_at.push_back(binding.word(0).at);
 }
 
 void set_keepalive(Binding& binding) {
@@ -160,9 +163,10 @@ constexpr std::array kDirectives{
         .arguments = config::takes_at_least(1),
         .repeat = config::Repeat::repeatable,
         .syntax = "ADDRESS [weight=N] [max_fails=N] [fail_timeout=TIME] [max_conns=N] [backup] "
-                  "[down]",
+                  "[down] [resolve]",
         .documentation = "A backend of the group: a name or an address, with port 80 if it has "
-                         "none, or unix:PATH. Names are looked up again when their TTL has passed.",
+                         "none, or unix:PATH. Names are looked up again when their TTL has passed; "
+                         "resolve: by the \"resolver\" instead of the system's.",
         .set = set_server},
     config::DirectiveSpec{
         .name = "keepalive",
@@ -189,10 +193,15 @@ constexpr std::array kDirectives{
                           .set = config::set_number<&GroupOptions::keepalive_requests>},
 };
 
-ClusterSpec make_spec(const GroupOptions& group, const config::BuildFlags& flags) {
+ClusterSpec make_spec(const config::Level& level, const GroupOptions& group,
+                      const config::BuildFlags& flags) {
   ClusterSpec spec;
   spec.name = group.name;
   spec.endpoints = group.endpoints;
+  spec.lookup = lookup_of(level);
+  if (has_own_resolver(level)) {
+    for (EndpointSpec& endpoint : spec.endpoints) endpoint.resolve = true;
+  }
   spec.keep_alive = default_keep_alive(flags.compat_nginx);
   KeepAlive& keep = spec.keep_alive;
   if (group.keepalive.is_set) {
@@ -204,13 +213,24 @@ ClusterSpec make_spec(const GroupOptions& group, const config::BuildFlags& flags
   return spec;
 }
 
+void add_names(const ClusterSpec& spec, const GroupOptions& group, std::vector<NameInUse>& names) {
+  for (std::size_t i = 0; i < spec.endpoints.size(); ++i) {
+    const EndpointSpec& endpoint = spec.endpoints[i];
+    if (endpoint.address || endpoint.down) continue;
+    names.push_back({.host = endpoint.host,
+                     .written = endpoint.name,
+                     .at = group.endpoints_at[i],
+                     .dns = endpoint.resolve ? spec.lookup.dns : io::DnsOptions{}});
+  }
+}
+
 }  // namespace
 
 const config::Feature kUpstreamFeature{
     .name = "upstream", .directives = kDirectives, .inherit = nullptr};
 
 Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostics,
-                      const config::BuildFlags& flags) {
+                      const config::BuildFlags& flags, std::vector<NameInUse>& names) {
   Groups groups;
   for (const auto& http : root.children()) {
     if (http->context() != Context::http) continue;
@@ -224,7 +244,8 @@ Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostic
         diagnostics.absent(level->where(), "no servers in upstream \"" + group->name + "\"",
                            "at least one server must not be \"backup\"");
       }
-      auto spec = std::make_shared<const ClusterSpec>(make_spec(*group, flags));
+      auto spec = std::make_shared<const ClusterSpec>(make_spec(*level, *group, flags));
+      add_names(*spec, *group, names);
       if (!groups.emplace(base::lower(group->name), std::move(spec)).second) {
         diagnostics.error(level->where(), "duplicate upstream \"" + group->name + "\"");
       }

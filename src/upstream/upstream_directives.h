@@ -5,10 +5,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/directive.h"
 #include "config/level.h"
 #include "upstream/cluster_spec.h"
+#include "upstream/resolver_directives.h"
 
 namespace upstream {
 
@@ -16,9 +18,9 @@ namespace upstream {
 extern const config::Feature kUpstreamFeature;
 
 /// All groups of a configuration by their names in lower case, after config::interpret. Reports
-/// groups without servers and names that occur twice.
+/// groups without servers and names that occur twice. The hosts of their servers go to `names`.
 using Groups = std::map<std::string, std::shared_ptr<const ClusterSpec>, std::less<>>;
 [[nodiscard]] Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostics,
-                                    const config::BuildFlags& flags);
+                                    const config::BuildFlags& flags, std::vector<NameInUse>& names);
 
 }  // namespace upstream

@@ -32,15 +32,18 @@ struct Loaded {
   config::Tree tree;
   config::Level root;
   Groups groups;
+  std::vector<NameInUse> names;
 
   explicit Loaded(const std::string& blocks, bool compat = false) {
     const std::array features{
-        config::Feature{.name = "http", .directives = kHttp, .inherit = nullptr}, kUpstreamFeature};
+        config::Feature{.name = "http", .directives = kHttp, .inherit = nullptr}, kUpstreamFeature,
+        kResolverFeature};
     const config::Vocabulary vocabulary(features, {});
     config::parse_text("t.conf", "http { " + blocks + " }", files, diagnostics, tree);
     const config::BuildFlags flags{.compat_nginx = compat};
     config::interpret(tree, vocabulary, root, diagnostics, files, flags);
-    groups = collect_groups(root, diagnostics, flags);
+    add_named_servers(root, names);
+    groups = collect_groups(root, diagnostics, flags, names);
   }
   std::vector<std::string> messages() const {
     std::vector<std::string> texts;
@@ -130,12 +133,73 @@ TEST(UpstreamDirectives, ReportAllThatIsWrongInNginxsWords) {
 }
 
 TEST(UpstreamDirectives, RefuseParametersOfLaterStagesByName) {
-  const Loaded loaded("upstream a { server b resolve slow_start=30s service=http route=x drain; }");
-  EXPECT_THAT(loaded.messages(), ElementsAre("parameter \"resolve\" is not supported yet",
-                                             "parameter \"slow_start=30s\" is not supported yet",
+  const Loaded loaded("upstream a { server b slow_start=30s service=http route=x drain; }");
+  EXPECT_THAT(loaded.messages(), ElementsAre("parameter \"slow_start=30s\" is not supported yet",
                                              "parameter \"service=http\" is not supported yet",
                                              "parameter \"route=x\" is not supported yet",
                                              "parameter \"drain\" is not supported yet"));
+}
+
+TEST(ResolverDirectives, ReadServersWithPortsNamesAndParameters) {
+  const Loaded loaded(
+      "resolver 127.0.0.1 [::1]:5353 dns.example:54 valid=30s ipv6=off; resolver_timeout 5s; "
+      "upstream a { server app.example resolve; }");
+  EXPECT_THAT(loaded.messages(), IsEmpty());
+  const NameLookup& lookup = loaded.groups.at("a")->lookup;
+  ASSERT_EQ(lookup.dns.servers.size(), 2U);
+  EXPECT_EQ(lookup.dns.servers[0].text(), "127.0.0.1:53");
+  EXPECT_EQ(lookup.dns.servers[1].text(), "[::1]:5353");
+  ASSERT_EQ(lookup.dns.named_servers.size(), 1U);
+  EXPECT_EQ(lookup.dns.named_servers[0].host, "dns.example");
+  EXPECT_EQ(lookup.dns.named_servers[0].port, 54);
+  EXPECT_EQ(lookup.dns.valid, 30s);
+  EXPECT_TRUE(lookup.dns.ipv4);
+  EXPECT_FALSE(lookup.dns.ipv6);
+  EXPECT_EQ(lookup.timeout, 5s);
+}
+
+TEST(ResolverDirectives, LookUpTheNamesOfABlockThatHasOneOfItsOwn) {
+  const Loaded loaded(
+      "resolver 127.0.0.1; upstream a { server one.example; server two.example resolve; } "
+      "upstream b { resolver 127.0.0.2; server three.example; }");
+  EXPECT_THAT(loaded.messages(), IsEmpty());
+  const ClusterSpec& a = *loaded.groups.at("a");
+  EXPECT_FALSE(a.endpoints[0].resolve);
+  EXPECT_TRUE(a.endpoints[1].resolve);
+  EXPECT_EQ(a.lookup.dns.servers.at(0).text(), "127.0.0.1:53");
+  const ClusterSpec& b = *loaded.groups.at("b");
+  EXPECT_TRUE(b.endpoints[0].resolve);
+  EXPECT_EQ(b.lookup.dns.servers.at(0).text(), "127.0.0.2:53");
+}
+
+TEST(ResolverDirectives, SayWhichNamesAreNeededAndWhoIsAsked) {
+  const Loaded loaded(
+      "resolver dns.example; upstream a { server one.example:81; server 10.0.0.1; "
+      "server two.example resolve; server three.example down; }");
+  ASSERT_EQ(loaded.names.size(), 3U);
+  EXPECT_EQ(loaded.names[0].role, NameInUse::Role::resolver);
+  EXPECT_EQ(loaded.names[0].host, "dns.example");
+  EXPECT_EQ(loaded.names[1].written, "one.example:81");
+  EXPECT_TRUE(loaded.names[1].dns.is_system());
+  EXPECT_EQ(loaded.names[2].host, "two.example");
+  EXPECT_FALSE(loaded.names[2].dns.is_system());
+}
+
+TEST(ResolverDirectives, RefuseWhatIsWrong) {
+  const auto first = [](const std::string& text) {
+    const auto messages = Loaded(text + " upstream a { server b; }").messages();
+    return messages.empty() ? std::string() : messages.front();
+  };
+  EXPECT_EQ(first("resolver valid=5s;"), "no name servers defined");
+  EXPECT_EQ(first("resolver 127.0.0.1 valid=x;"), "invalid parameter: valid=x");
+  EXPECT_EQ(first("resolver 127.0.0.1 valid=0;"), "invalid parameter: valid=0");
+  EXPECT_EQ(first("resolver 127.0.0.1 ipv6=maybe;"), "invalid parameter: ipv6=maybe");
+  EXPECT_EQ(first("resolver 127.0.0.1 ipv4=off ipv6=off;"),
+            "\"ipv4\" and \"ipv6\" cannot both be \"off\"");
+  EXPECT_EQ(first("resolver unix:/x;"), "invalid host in resolver \"unix:/x\"");
+  EXPECT_EQ(first("resolver 127.0.0.1:0;"), "invalid port in resolver \"127.0.0.1:0\"");
+  EXPECT_EQ(first("resolver 127.0.0.1 status_zone=z;"),
+            "\"status_zone=\" of \"resolver\" has no effect");
 }
 
 }  // namespace
