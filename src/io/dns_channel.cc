@@ -168,6 +168,10 @@ void AresChannel::State::open() {
     options.resolvconf_path = options_.resolv_conf.data();
     mask |= ARES_OPT_RESOLVCONF;
   }
+  if (system && options_.resolv_conf_port != 53) {
+    options.udp_port = options.tcp_port = options_.resolv_conf_port;
+    mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
+  }
   if (!system) mask |= ARES_OPT_ROTATE;  // as nginx: one server after the other
   changed_ = false;
   if (system) {

@@ -64,6 +64,7 @@ class AresChannel final : public DnsChannel {
   struct Options {
     std::vector<base::Address> servers;  // none: those of `resolv_conf`
     std::string resolv_conf;  // empty: the system's
+    std::uint16_t resolv_conf_port = 53;  // resolv.conf has none; tests have another
     std::chrono::milliseconds query_timeout{2000};  // of the first try; later ones wait longer
     int tries = 2;  // per server
   };

@@ -247,6 +247,7 @@ DnsResolver::State::State(EventLoop& loop, DnsOptions options, DnsSurroundings a
   channel_ = std::make_unique<AresChannel>(
       loop_, AresChannel::Options{.servers = options_.servers,
                                   .resolv_conf = around_.resolv_conf,
+                                  .resolv_conf_port = around_.resolv_conf_port,
                                   .query_timeout = options_.query_timeout,
                                   .tries = options_.tries});
 }
@@ -457,8 +458,9 @@ void DnsResolver::State::fail(Entry& entry, const base::Error& error) {
   if (entry.addresses.empty()) return;
   count(Counter::dns_stale);
   if (std::exchange(entry.told, true)) return;
-  say(Level::warn, fmt::format("{} could not be resolved again ({}): its old addresses stay in use",
-                               entry.name, error.context));
+  say(Level::error,
+      fmt::format("{} could not be resolved again ({}): its old addresses stay in use", entry.name,
+                  error.context));
 }
 
 /// It has no address, say those who should know.
@@ -471,7 +473,7 @@ void DnsResolver::State::miss(Entry& entry, const base::Error& error) {
   if (!entry.gone_until) {
     entry.gone_until = now + kGoneGrace;
     if (!std::exchange(entry.told, true)) {
-      say(Level::warn,
+      say(Level::error,
           fmt::format("{} has lost its addresses ({}): the old ones stay in use for {} s",
                       entry.name, error.context, kGoneGrace.count()));
     }

@@ -93,6 +93,7 @@ struct DnsSurroundings {
   std::shared_ptr<Resolver> system{};  // for named servers
   std::string hosts_file = "/etc/hosts";
   std::string resolv_conf{};  // empty: the system's
+  std::uint16_t resolv_conf_port = 53;
   std::unique_ptr<DnsChannel> channel{};  // null: by c-ares
   bool (*has_route)(const base::Address&) noexcept = io::has_route;
 };

@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <cstdio>
+#include <fstream>
 #include <optional>
 #include <span>
 
@@ -53,8 +56,9 @@ Answer resolved(World& world, std::string name, std::uint16_t port) {
 /// A loopback port where no name server answers: a bound socket keeps it, and reads nothing.
 class SilentServer {
  public:
-  SilentServer() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    const auto any = base::Address::from_ip("127.0.0.1", 0);
+  explicit SilentServer(std::string_view host = "127.0.0.1", std::uint16_t port = 0)
+      : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    const auto any = base::Address::from_ip(host, port);
     CHECK(::bind(socket_.get(), any->native(), any->native_size()) == 0);
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
@@ -90,6 +94,8 @@ class NameServer {
   std::vector<std::uint8_t> last_bytes{1};  // of 192.0.2.x, one record each
   int address_queries = 0;
 
+  explicit NameServer(std::string_view host = "127.0.0.1", std::uint16_t port = 0)
+      : socket_(host, port) {}
   [[nodiscard]] const base::Address& address() const { return socket_.address(); }
 
   void serve() {
@@ -298,6 +304,71 @@ TEST(Resolver, BoundsTheNumberOfNamesThatAreBeingAskedFor) {
   EXPECT_FALSE(world.resolver->known("one.example", 80));
   EXPECT_FALSE(world.resolver->known("two.example", 80));
   EXPECT_EQ(resolved(world, "three.example", 80)->error().code, ErrorCode::exhausted);
+}
+
+/// Asks the name servers of a resolv.conf of the test's own.
+struct SystemWorld {
+  MovableClock clock;
+  EventLoop loop{clock};
+  async::Executor::Use use{loop.executor()};
+  async::Scope scope;
+  std::string path = ::testing::TempDir() + "resolv_conf_" + std::to_string(::getpid());
+  NameServer one;
+  NameServer two{"127.0.0.2", one.address().port()};
+  std::unique_ptr<DnsResolver> resolver;
+
+  SystemWorld() {
+    one.last_bytes = {1};
+    two.last_bytes = {2};
+    write(one);
+    DnsSurroundings around;
+    around.hosts_file = "/nonexistent";
+    around.resolv_conf = path;
+    around.resolv_conf_port = one.address().port();
+    resolver = std::make_unique<DnsResolver>(loop, DnsOptions{}, std::move(around));
+  }
+  ~SystemWorld() {
+    scope.request_stop();
+    loop.run_until_idle();
+    std::remove(path.c_str());
+  }
+  void write(const NameServer& server) const {
+    std::ofstream(path) << "search test.example\nnameserver " << server.address().ip_text() << "\n";
+  }
+  Answer resolve(std::string name) {
+    Answer answer;
+    scope.spawn(ask(resolver.get(), std::move(name), 80, base::kNoDeadline, &answer));
+    for (int turns = 0; turns < 1000 && scope.running() != 0; ++turns) {
+      one.serve();
+      two.serve();
+      loop.turn(std::chrono::milliseconds(1));
+    }
+    CHECK(scope.running() == 0);
+    return answer;
+  }
+  void pass(base::Duration time) {
+    clock.advance(time);
+    loop.turn({});
+  }
+};
+
+TEST(Resolver, NoticesAChangeOfResolvConf) {
+  SystemWorld world;
+  EXPECT_EQ((*world.resolve("a.example"))->addresses.front().text(), "192.0.2.1:80");
+  world.write(world.two);
+  world.pass(std::chrono::seconds(61));
+  EXPECT_EQ((*world.resolve("a.example"))->addresses.front().text(), "192.0.2.2:80");
+}
+
+TEST(Resolver, AsksNewServersWhatWasUnderWay) {
+  SystemWorld world;
+  EXPECT_FALSE(world.resolver->known("slow.example", 80));  // nobody serves it yet
+  world.loop.run_until_idle();
+  world.write(world.two);
+  world.pass(std::chrono::seconds(1));
+  EXPECT_TRUE(*world.resolve("b.example"));
+  world.one.address_queries = 0;
+  EXPECT_EQ((*world.resolve("slow.example"))->addresses.front().text(), "192.0.2.2:80");
 }
 
 }  // namespace

@@ -2,11 +2,12 @@
 from .backend import Backend, Request
 from .certificates import Authority
 from .client import Client, Response, curl
+from .nameserver import NameServer
 from .ports import reserve_port
 from .program import Nginx, ProgramFailed, Sallyport
 from .waiting import seconds, wait_for
 
 __all__ = [
-    "Authority", "Backend", "Client", "Nginx", "ProgramFailed", "Request", "Response", "Sallyport",
-    "curl", "reserve_port", "seconds", "wait_for",
+    "Authority", "Backend", "Client", "NameServer", "Nginx", "ProgramFailed", "Request", "Response",
+    "Sallyport", "curl", "reserve_port", "seconds", "wait_for",
 ]
