@@ -88,6 +88,8 @@ namespace observe {
   X(limit_dns_addresses, counter, "addresses left out: the name has too many")                       \
   X(limit_dns_names, counter, "names dropped from the cache, or not looked up: too many")            \
   X(log_lines_dropped, counter, "lines of access logs that could not be written")                    \
+  X(error_lines_dropped, counter, "lines of error logs that could not be written")                   \
+  X(log_reopenings, counter, "times that the logs were opened anew")                                 \
   X(loop_turns, counter, "turns of the event loop")                                                  \
   X(loop_stalls, counter, "turns of the event loop that took longer than 10 ms")                     \
   X(snapshots, counter, "configurations that this worker has taken up")

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <utility>
 
 #include "observe/redact.h"
 #include "observe/time_text.h"
@@ -23,10 +25,7 @@ const base::Clock& system_clock() {
   return clock;
 }
 
-bool is_regular(int fd) noexcept {
-  struct stat status{};
-  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-}
+std::atomic<std::uint64_t> all_dropped_lines{0};
 
 bool ready(int fd) noexcept {
   pollfd entry{.fd = fd, .events = POLLOUT, .revents = 0};
@@ -173,30 +172,125 @@ std::string format_line(LogFormat format, Level level, base::WallTime time, int 
                                    : format_text(level, time, process, thread, clean, context);
 }
 
-ErrorLog::ErrorLog(Level level, LogFormat format, const base::Clock* clock) noexcept
-    : fd_(STDERR_FILENO),
-      may_block_(!is_regular(fd_)),
-      level_(level),
-      format_(format),
+namespace {
+
+std::vector<ErrorLog::Output> one_output(Level level, LogFormat format,
+                                         std::shared_ptr<const LogFile> file) {
+  std::vector<ErrorLog::Output> outputs;
+  outputs.push_back({.level = level, .format = format, .file = std::move(file)});
+  return outputs;
+}
+
+/// errno of the failure, 0 if all of the line was written.
+int put(int fd, bool is_regular, std::string_view line) noexcept {
+  // A pipe that has room takes a line of up to PIPE_BUF at once, so this write does not wait.
+  if (!is_regular && !ready(fd)) return EAGAIN;
+  const ssize_t written = ::write(fd, line.data(), line.size());
+  if (written == static_cast<ssize_t>(line.size())) return 0;
+  return written < 0 ? errno : ENOSPC;
+}
+
+int put(const ErrorLog::Output& output, Level level, std::string_view line,
+        base::WallTime time) noexcept {
+  if (output.file != nullptr) {
+    return put(output.file->descriptor(), output.file->is_regular(), line);
+  }
+  // nginx's levels are syslog's severities.
+  const auto sent =
+      output.syslog->send(static_cast<std::uint8_t>(level), line, time, Syslog::Patience::none);
+  return sent ? 0 : sent.error().os_error;
+}
+
+Losses& losses_of(const ErrorLog::Output& output) noexcept {
+  return output.file != nullptr ? output.file->losses() : output.syslog->losses();
+}
+
+std::string_view name_of_place(const ErrorLog::Output& output) noexcept {
+  return output.file != nullptr ? std::string_view(output.file->name())
+                                : std::string_view(output.syslog->options().name);
+}
+
+bool is_same_file(int one, int other) noexcept {
+  struct stat a{};
+  struct stat b{};
+  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+std::string line_of_here(LogFormat format, Level level, base::WallTime time,
+                         std::string_view message, const LogContext& context) {
+  return format_line(format, level, time, static_cast<int>(::getpid()),
+                     static_cast<int>(::syscall(SYS_gettid)), message, context);
+}
+
+}  // namespace
+
+ErrorLog::ErrorLog(std::vector<Output> outputs, const base::Clock* clock)
+    : outputs_(std::move(outputs)),
+      level_(std::ranges::max(outputs_, {}, &Output::level).level),
       clock_(clock != nullptr ? clock : &system_clock()) {}
 
-ErrorLog::ErrorLog(base::Fd file, Level level, LogFormat format, const base::Clock* clock) noexcept
-    : file_(std::move(file)),
-      fd_(file_.get()),
-      may_block_(!is_regular(fd_)),
-      level_(level),
-      format_(format),
-      clock_(clock != nullptr ? clock : &system_clock()) {}
+ErrorLog::ErrorLog(Level level, LogFormat format, const base::Clock* clock)
+    : ErrorLog(one_output(level, format, LogFile::standard_error()), clock) {}
+
+ErrorLog::ErrorLog(base::Fd file, Level level, LogFormat format, const base::Clock* clock)
+    : ErrorLog(one_output(level, format,
+                          std::make_shared<const LogFile>(std::move(file), "the error log")),
+               clock) {}
+
+int ErrorLog::descriptor() const noexcept {
+  const auto found =
+      std::ranges::find_if(outputs_, [](const Output& output) { return output.file != nullptr; });
+  return found == outputs_.end() ? STDERR_FILENO : found->file->descriptor();
+}
+
+std::uint64_t ErrorLog::all_dropped() noexcept {
+  return all_dropped_lines.load(std::memory_order_relaxed);
+}
 
 void ErrorLog::write(Level level, std::string_view message,
                      const LogContext& context) const noexcept {
   if (!enabled(level)) return;
-  const std::string line = format_line(format_, level, clock_->wall(), static_cast<int>(getpid()),
-                                       static_cast<int>(syscall(SYS_gettid)), message, context);
-  // A pipe that has room takes a line of up to PIPE_BUF at once, so this write does not wait.
-  const bool written = (!may_block_ || ready(fd_)) &&
-                       ::write(fd_, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  if (!written) dropped_.fetch_add(1, std::memory_order_relaxed);
+  for (const Output& output : outputs_) {
+    if (level <= output.level) write_to(output, level, message, context);
+  }
+}
+
+void ErrorLog::write_to(const Output& output, Level level, std::string_view message,
+                        const LogContext& context) const noexcept {
+  const base::WallTime time = clock_->wall();
+  Losses& losses = losses_of(output);
+  const int failure =
+      put(output, level, line_of_here(output.format, level, time, message, context), time);
+  if (failure != 0) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+    all_dropped_lines.fetch_add(1, std::memory_order_relaxed);
+    if (losses.lose(1, clock_->now())) {
+      tell_others(output, fmt::format("write() to error log \"{}\" {}, lines are dropped",
+                                      name_of_place(output),
+                                      base::describe(base::error_from_errno(failure, "failed"))));
+    }
+    return;
+  }
+  if (!losses.failing()) return;
+  if (const std::uint64_t lost = losses.recover(clock_->now())) {
+    const std::string told = fmt::format("error log \"{}\" is written again, {} lines were lost",
+                                         name_of_place(output), lost);
+    put(output, Level::alert, line_of_here(output.format, Level::alert, time, told, {}), time);
+    tell_others(output, told);
+  }
+}
+
+void ErrorLog::tell_others(const Output& about, std::string_view message) const noexcept {
+  const base::WallTime time = clock_->wall();
+  for (const Output& output : outputs_) {
+    if (&output == &about || output.level < Level::alert) continue;
+    put(output, Level::alert, line_of_here(output.format, Level::alert, time, message, {}), time);
+  }
+  if (outputs_.size() > 1) return;
+  // Standard error is the main error log's file, unless that has none.
+  if (about.file != nullptr && is_same_file(about.file->descriptor(), STDERR_FILENO)) return;
+  put(STDERR_FILENO, false, line_of_here(LogFormat::text, Level::alert, time, message, {}));
 }
 
 }  // namespace observe

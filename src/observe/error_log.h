@@ -1,24 +1,34 @@
-// ErrorLog: where the program tells its administrator what went wrong. One sink with a level and a
-// format; a line leaves in one write(2), so that lines of several threads and processes never mix.
+// ErrorLog: where the program tells its administrator what went wrong. One or several outputs (a
+// file, standard error, syslog), each with its level and format; a line leaves in one write(2) or
+// one datagram, so that lines of several threads and processes never mix.
 //
-// It must not hurt traffic: a full disk or a reader that has gone drops the line and counts it, a
-// pipe that is full is not waited for. Lines are bounded, control characters escaped, and the
-// values of Authorization, Cookie and their kind are taken out whoever wrote them into the message
-// (redact.h).
+// It must not hurt traffic: a full disk, a reader or a syslog server that has gone drops the line
+// and counts it, a pipe that is full is not waited for. What was dropped is told once when it
+// begins, to another output or to standard error, and once when it is over. Lines are bounded,
+// control characters escaped, and the values of Authorization, Cookie and their kind are taken out
+// whoever wrote them into the message (redact.h).
+//
+// Lines are written by whoever has something to say, and not by a thread apart as those of access
+// logs are: the last words of a process that dies are those that matter.
 //
 // An ErrorLog never changes after it is made, so all threads share it without a lock. Reloading the
-// configuration makes a new one.
+// configuration makes a new one; reopening changes what its LogFiles mean.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "observe/log_file.h"
+#include "observe/syslog.h"
 
 namespace observe {
 
@@ -48,17 +58,27 @@ class ErrorLog {
   /// cuts at 2048.
   static constexpr std::size_t kMaxLine = 4096;
 
-  /// To standard error. `clock` outlives the log; null is the system's.
+  /// One place; exactly one of `file` and `syslog` is set.
+  struct Output {
+    Level level = Level::error;
+    LogFormat format = LogFormat::text;
+    std::shared_ptr<const LogFile> file{};
+    std::shared_ptr<const Syslog> syslog{};
+  };
+
+  /// At least one output. `clock` outlives the log; null is the system's.
+  explicit ErrorLog(std::vector<Output> outputs, const base::Clock* clock = nullptr);
+  /// To standard error alone.
   explicit ErrorLog(Level level, LogFormat format = LogFormat::text,
-                    const base::Clock* clock = nullptr) noexcept;
-  /// To a descriptor that was opened for appending.
+                    const base::Clock* clock = nullptr);
+  /// To a descriptor alone that was opened for appending.
   ErrorLog(base::Fd file, Level level, LogFormat format = LogFormat::text,
-           const base::Clock* clock = nullptr) noexcept;
+           const base::Clock* clock = nullptr);
 
   /// Ask first where making the message costs something.
   [[nodiscard]] bool enabled(Level level) const noexcept { return level <= level_; }
 
-  /// From any thread. Writes, if the level is enabled,
+  /// From any thread. Writes, to each output whose level enables it,
   ///
   ///   2026/11/23 09:34:28 [error] PID#TID: *CONNECTION MESSAGE, client: 192.0.2.1, server: a.test,
   ///   request: "GET / HTTP/1.1", upstream: "http://10.0.0.1:80/", host: "a.test"
@@ -67,21 +87,26 @@ class ErrorLog {
   /// escaped as \xNN; a line that is too long is cut.
   void write(Level level, std::string_view message, const LogContext& context = {}) const noexcept;
 
+  /// The most talkative of its outputs' levels.
   [[nodiscard]] Level level() const noexcept { return level_; }
-  [[nodiscard]] LogFormat format() const noexcept { return format_; }
-  /// Where the lines go: 2 for standard error.
-  [[nodiscard]] int descriptor() const noexcept { return fd_; }
-  /// Lines that could not be written.
+  [[nodiscard]] std::span<const Output> outputs() const noexcept { return outputs_; }
+  /// The first file's; 2 if there is none.
+  [[nodiscard]] int descriptor() const noexcept;
+  /// Lines that could not be written; one that fails at two outputs counts twice.
   [[nodiscard]] std::uint64_t dropped() const noexcept {
     return dropped_.load(std::memory_order_relaxed);
   }
+  /// The same of all error logs that this process ever had.
+  [[nodiscard]] static std::uint64_t all_dropped() noexcept;
 
  private:
-  base::Fd file_;  // empty for standard error
-  int fd_;
-  bool may_block_;  // not a regular file: asked before each line
+  void write_to(const Output& output, Level level, std::string_view message,
+                const LogContext& context) const noexcept;
+  /// About `about`, to the other outputs; to standard error if there are none.
+  void tell_others(const Output& about, std::string_view message) const noexcept;
+
+  std::vector<Output> outputs_;
   Level level_;
-  LogFormat format_;
   const base::Clock* clock_;
   mutable std::atomic<std::uint64_t> dropped_{0};
 };

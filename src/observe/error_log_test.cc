@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ctime>
@@ -135,6 +136,90 @@ TEST(ErrorLog, DoesNotWaitForAFullPipe) {
   for (int i = 0; i < 30; ++i) log.write(Level::error, message);
   EXPECT_GT(log.dropped(), 0U);
   EXPECT_LT(log.dropped(), 30U);
+}
+
+/// What memfds, made by make(), were given.
+struct MemoryLog {
+  static MemoryLog make() {
+    base::Fd fd(memfd_create("log", MFD_CLOEXEC));
+    MemoryLog log{.fd = fd.duplicate(), .file = nullptr};
+    log.file = std::make_shared<const LogFile>(std::move(fd), "memory");
+    return log;
+  }
+  std::string text() const {
+    std::array<char, 4096> read{};
+    const auto size = pread(fd.get(), read.data(), read.size(), 0);
+    return {read.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  }
+  base::Fd fd;
+  std::shared_ptr<const LogFile> file;
+};
+
+TEST(ErrorLog, WritesToEachOutputWhatItsLevelEnables) {
+  const MemoryLog loud = MemoryLog::make();
+  const MemoryLog quiet = MemoryLog::make();
+  const ErrorLog log({{.level = Level::crit, .file = quiet.file},
+                      {.level = Level::info, .format = LogFormat::json, .file = loud.file}});
+  EXPECT_EQ(log.level(), Level::info);
+  EXPECT_EQ(log.descriptor(), quiet.file->descriptor());
+  log.write(Level::info, "one");
+  log.write(Level::crit, "two");
+  log.write(Level::debug, "three");
+  EXPECT_EQ(quiet.text().find("one"), std::string::npos);
+  EXPECT_NE(quiet.text().find("[crit]"), std::string::npos);
+  EXPECT_NE(loud.text().find("\"message\":\"one\""), std::string::npos);
+  EXPECT_NE(loud.text().find("\"message\":\"two\""), std::string::npos);
+  EXPECT_EQ(loud.text().find("three"), std::string::npos);
+}
+
+class SettableClock final : public base::Clock {
+ public:
+  base::TimePoint now() const noexcept override { return time; }
+  base::WallTime wall() const noexcept override { return kTime; }
+  base::TimePoint time{};
+};
+
+TEST(ErrorLog, TellsItsOtherOutputsOfAnEpisodeOfLosses) {
+  SettableClock clock;
+  const MemoryLog other = MemoryLog::make();
+  const auto failing = std::make_shared<const LogFile>(
+      base::Fd(open("/dev/full", O_WRONLY | O_CLOEXEC)), "full.log");
+  const ErrorLog log({{.level = Level::warn, .file = failing},
+                      {.level = Level::emerg, .file = other.file},
+                      {.level = Level::alert, .file = other.file}},
+                     &clock);
+  log.write(Level::warn, "lost");
+  log.write(Level::warn, "lost");
+  const std::string begun = other.text();
+  EXPECT_NE(begun.find("write() to error log \"full.log\" failed (28: No space left on device), "
+                       "lines are dropped"),
+            std::string::npos)
+      << begun;
+  EXPECT_EQ(std::ranges::count(begun, '\n'), 1);
+  const MemoryLog room = MemoryLog::make();
+  ASSERT_TRUE(failing->replace(room.fd));
+  clock.time += 2 * Losses::kSteady;
+  log.write(Level::warn, "kept");
+  EXPECT_NE(room.text().find("kept"), std::string::npos);
+  EXPECT_NE(room.text().find("\"full.log\" is written again, 2 lines were lost"),
+            std::string::npos);
+  EXPECT_NE(other.text().find("2 lines were lost"), std::string::npos);
+  EXPECT_EQ(log.dropped(), 2U);
+}
+
+TEST(LogFile, WritesToWhatReplacedIt) {
+  const MemoryLog old_one = MemoryLog::make();
+  const MemoryLog new_one = MemoryLog::make();
+  const ErrorLog log({{.file = old_one.file}});
+  const int descriptor = log.descriptor();
+  log.write(Level::error, "before");
+  ASSERT_TRUE(old_one.file->replace(new_one.fd));
+  log.write(Level::error, "after");
+  EXPECT_EQ(log.descriptor(), descriptor);
+  EXPECT_TRUE(old_one.text().ends_with("before\n"));
+  EXPECT_EQ(std::ranges::count(old_one.text(), '\n'), 1);
+  EXPECT_TRUE(new_one.text().ends_with("after\n"));
+  EXPECT_FALSE(old_one.file->replace(base::Fd()));
 }
 
 TEST(ErrorLog, KnowsItsLevelsByName) {

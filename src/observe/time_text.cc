@@ -18,6 +18,7 @@ struct Cache {
   std::array<char, 48> error_log{};
   std::array<char, 48> common{};
   std::array<char, 48> iso8601{};
+  std::array<char, 48> syslog{};
   TimeTexts texts{};
 };
 
@@ -38,16 +39,19 @@ void fill(Cache& cache, std::time_t second) {
   const char sign = offset_minutes < 0 ? '-' : '+';
   const long hours = std::labs(offset_minutes) / 60;
   const long minutes = std::labs(offset_minutes) % 60;
+  const std::string_view month_name =
+      kMonths[static_cast<std::size_t>(local.tm_mon) % kMonths.size()];
   cache.second = second;
   cache.texts.error_log = print(cache.error_log, "{:04}/{:02}/{:02} {:02}:{:02}:{:02}", year, month,
                                 local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
   cache.texts.common =
       print(cache.common, "{:02}/{}/{:04}:{:02}:{:02}:{:02} {}{:02}{:02}", local.tm_mday,
-            kMonths[static_cast<std::size_t>(local.tm_mon) % kMonths.size()], year, local.tm_hour,
-            local.tm_min, local.tm_sec, sign, hours, minutes);
+            month_name, year, local.tm_hour, local.tm_min, local.tm_sec, sign, hours, minutes);
   cache.texts.iso8601 =
       print(cache.iso8601, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}", year, month,
             local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, sign, hours, minutes);
+  cache.texts.syslog = print(cache.syslog, "{} {:>2} {:02}:{:02}:{:02}", month_name, local.tm_mday,
+                             local.tm_hour, local.tm_min, local.tm_sec);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct TimeTexts {
   std::string_view error_log;  // "2026/11/23 09:34:28"
   std::string_view common;     // "23/Nov/2026:09:34:28 +0100": nginx's $time_local
   std::string_view iso8601;    // "2026-11-23T09:34:28+01:00"
+  std::string_view syslog;     // "Nov 23 09:34:28", RFC 3164 §4.1.2
 };
 [[nodiscard]] TimeTexts local_time_texts(base::WallTime time) noexcept;
 
