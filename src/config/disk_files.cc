@@ -3,12 +3,16 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
+#include <netdb.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <span>
 #include <utility>
+
+#include "base/address.h"
 
 namespace config {
 namespace {
@@ -38,6 +42,11 @@ base::Result<base::Fd> DiskFiles::open(std::string_view path, Purpose purpose) {
   int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   flags |= purpose == Purpose::log_append ? O_WRONLY | O_APPEND | O_CREAT : O_RDONLY;
   base::Fd fd(::open(name.c_str(), flags, kLogMode));
+  // A FIFO that nobody reads. Opened for both, it can be written once somebody does.
+  if (!fd && errno == ENXIO && purpose == Purpose::log_append) {
+    fd = base::Fd(::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd) errno = ENXIO;
+  }
   if (!fd) return base::fail(base::error_from_errno(errno));
   if (purpose == Purpose::log_append) return fd;
 
@@ -83,6 +92,21 @@ base::Result<std::vector<std::string>> DiskFiles::glob(std::string_view pattern)
   }
   std::ranges::sort(matches);
   return matches;
+}
+
+base::Result<std::vector<std::string>> DiskFiles::resolve(std::string_view host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;  // each address once
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(std::string(host).c_str(), nullptr, &hints, &found) != 0) {
+    return base::fail(base::ErrorCode::not_found, "host not found");
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  std::vector<std::string> addresses;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    addresses.push_back(base::Address::from_native(at->ai_addr, at->ai_addrlen).ip_text());
+  }
+  return addresses;
 }
 
 std::vector<std::string> DiskFiles::take_warnings() { return std::exchange(warnings_, {}); }

@@ -26,6 +26,7 @@ class DiskFiles final : public FileSource {
                                                     Purpose purpose) override;
   [[nodiscard]] base::Result<base::Fd> open(std::string_view path, Purpose purpose) override;
   [[nodiscard]] base::Result<std::vector<std::string>> glob(std::string_view pattern) override;
+  [[nodiscard]] base::Result<std::vector<std::string>> resolve(std::string_view host) override;
   [[nodiscard]] std::string full_name(std::string_view path, Purpose purpose) const override {
     return prefixes_.full_name(path, purpose);
   }

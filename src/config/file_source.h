@@ -1,6 +1,8 @@
 // FileSource: where the text and the files that a configuration names come from. One interpreter
 // runs over it: the disk in the supervisor and in `check`, received descriptors in the server,
-// memory in tests. Nothing else in the program opens a file that the configuration names.
+// memory in tests. Nothing else in the program opens a file that the configuration names. Host
+// names that must be known at load are looked up here, too, so that a server process that comes
+// back while the name servers are down is given what was found before.
 #pragma once
 
 #include <sys/types.h>
@@ -57,6 +59,9 @@ class FileSource {
   [[nodiscard]] virtual base::Result<base::Fd> open(std::string_view path, Purpose purpose) = 0;
   /// Full names of the files that match, sorted. None is not an error.
   [[nodiscard]] virtual base::Result<std::vector<std::string>> glob(std::string_view pattern) = 0;
+  /// The addresses of a host, without a port, in the system's order. Errors: not_found. Blocks: it
+  /// is for the few names that are resolved when the configuration is loaded.
+  [[nodiscard]] virtual base::Result<std::vector<std::string>> resolve(std::string_view host) = 0;
   /// The full name that a path from the configuration stands for.
   [[nodiscard]] virtual std::string full_name(std::string_view path, Purpose purpose) const = 0;
 

@@ -176,6 +176,20 @@ TEST(RecordedFiles, AnswerFromTheRecordAlone) {
   EXPECT_EQ(received.open("never.pem", Purpose::certificate).error().context, kWithheld);
 }
 
+TEST(RecordedFiles, KeepWhatNamesWereResolvedTo) {
+  MemoryFiles memory;
+  memory.add_host("log.test", {"192.0.2.1", "2001:db8::1"});
+  RecordingFiles recording(memory);
+  EXPECT_THAT(recording.resolve("log.test").value(), ElementsAre("192.0.2.1", "2001:db8::1"));
+  EXPECT_FALSE(recording.resolve("gone.test"));
+  memory.add_host("log.test", {"192.0.2.9"});
+  EXPECT_THAT(recording.resolve("log.test").value(), ElementsAre("192.0.2.1", "2001:db8::1"));
+  ReceivedFiles received({"/prefix/", "/etc/"}, recording.take());
+  EXPECT_THAT(received.resolve("log.test").value(), ElementsAre("192.0.2.1", "2001:db8::1"));
+  EXPECT_TRUE(received.resolve("gone.test").error().is(base::ErrorCode::not_found));
+  EXPECT_EQ(received.resolve("never.test").error().context, kWithheld);
+}
+
 TEST(RecordedFiles, OpenAFileOnce) {
   MemoryFiles memory;
   memory.add("cert.pem", "C");

@@ -68,4 +68,10 @@ base::Result<std::vector<std::string>> MemoryFiles::glob(std::string_view patter
   return matches;
 }
 
+base::Result<std::vector<std::string>> MemoryFiles::resolve(std::string_view host) {
+  const auto found = hosts_.find(host);
+  if (found == hosts_.end()) return base::fail(base::ErrorCode::not_found, "host not found");
+  return found->second;
+}
+
 }  // namespace config

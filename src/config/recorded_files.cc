@@ -112,6 +112,23 @@ base::Result<std::vector<std::string>> RecordingFiles::glob(std::string_view pat
   return matches;
 }
 
+base::Result<std::vector<std::string>> RecordingFiles::resolve(std::string_view host) {
+  const std::string name(host);
+  if (const FileRecord* known = records_.find(Request::resolve, name, Purpose::place)) {
+    if (known->failed) return base::fail(failure_of(known));
+    return known->matches;
+  }
+  auto addresses = inner_.resolve(host);
+  FileRecord record = record_of(Request::resolve, name, Purpose::place);
+  if (addresses) {
+    record.matches = *addresses;
+  } else {
+    keep_failure(record, addresses.error());
+  }
+  records_.add(std::move(record));
+  return addresses;
+}
+
 base::Result<std::string> ReceivedFiles::read_text(std::string_view path, Purpose purpose) {
   if (purpose == Purpose::key) {
     TRY(const base::Fd fd, open(path, purpose));
@@ -131,6 +148,12 @@ base::Result<base::Fd> ReceivedFiles::open(std::string_view path, Purpose purpos
 base::Result<std::vector<std::string>> ReceivedFiles::glob(std::string_view pattern) {
   const FileRecord* known =
       records_.find(Request::glob, full_name(pattern, Purpose::config), Purpose::config);
+  if (known == nullptr || known->failed) return base::fail(failure_of(known));
+  return known->matches;
+}
+
+base::Result<std::vector<std::string>> ReceivedFiles::resolve(std::string_view host) {
+  const FileRecord* known = records_.find(Request::resolve, std::string(host), Purpose::place);
   if (known == nullptr || known->failed) return base::fail(failure_of(known));
   return known->matches;
 }

@@ -1,6 +1,7 @@
-// RecordingFiles keeps everything that a configuration read, opened or globbed, so that it can be
-// sent to another process; ReceivedFiles answers there from the record and never touches the disk.
-// The second process thus sees exactly what the first one checked, though files change in between.
+// RecordingFiles keeps everything that a configuration read, opened, globbed or resolved, so that
+// it can be sent to another process; ReceivedFiles answers there from the record and never touches
+// the disk. The second process thus sees exactly what the first one checked, though files change in
+// between.
 //
 // A file that is opened twice is opened once, and the descriptor duplicated. Keys are never
 // recorded as text; their descriptors are taken out of the record (withhold_keys) for whoever may
@@ -22,14 +23,14 @@
 namespace config {
 
 struct FileRecord {
-  enum class Request : std::uint8_t { read, open, glob };
+  enum class Request : std::uint8_t { read, open, glob, resolve };
   Request request = Request::read;
   Purpose purpose = Purpose::config;
-  std::string name;  // the full one; of a glob, the pattern
+  std::string name;  // the full one; of a glob, the pattern; of a resolve, the host
   // The answer: one of the first three, as the request was, unless it failed.
   std::string text;
   base::Fd fd;  // empty: withheld
-  std::vector<std::string> matches;
+  std::vector<std::string> matches;  // of a resolve, addresses
   bool failed = false;
   base::ErrorCode error = base::ErrorCode::internal;
   int os_error = 0;
@@ -62,6 +63,7 @@ class RecordingFiles final : public FileSource {
                                                     Purpose purpose) override;
   [[nodiscard]] base::Result<base::Fd> open(std::string_view path, Purpose purpose) override;
   [[nodiscard]] base::Result<std::vector<std::string>> glob(std::string_view pattern) override;
+  [[nodiscard]] base::Result<std::vector<std::string>> resolve(std::string_view host) override;
   [[nodiscard]] std::string full_name(std::string_view path, Purpose purpose) const override {
     return inner_.full_name(path, purpose);
   }
@@ -82,6 +84,7 @@ class ReceivedFiles final : public FileSource {
                                                     Purpose purpose) override;
   [[nodiscard]] base::Result<base::Fd> open(std::string_view path, Purpose purpose) override;
   [[nodiscard]] base::Result<std::vector<std::string>> glob(std::string_view pattern) override;
+  [[nodiscard]] base::Result<std::vector<std::string>> resolve(std::string_view host) override;
   [[nodiscard]] std::string full_name(std::string_view path, Purpose purpose) const override {
     return prefixes_.full_name(path, purpose);
   }

@@ -139,7 +139,7 @@ void write_file(Writer& writer, const config::FileRecord& file) {
 config::FileRecord read_file(Reader& reader) {
   using Request = config::FileRecord::Request;
   config::FileRecord file;
-  file.request = reader.choice<Request>(static_cast<std::uint8_t>(Request::glob) + 1);
+  file.request = reader.choice<Request>(static_cast<std::uint8_t>(Request::resolve) + 1);
   file.purpose =
       reader.choice<config::Purpose>(static_cast<std::uint8_t>(config::Purpose::place) + 1);
   file.name = reader.text();
