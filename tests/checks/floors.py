@@ -35,6 +35,7 @@ FLOOR_OF = {folder: floor for floor, folders in enumerate(FLOORS) for folder in 
 OWNERS = {
     "openssl": {"tls", "vault"},
     "pcre2.h": {"base"},
+    "zlib.h": {"base"},
     "ares.h": {"io"},
     "ares_dns.h": {"io"},
     "ares_nameser.h": {"io"},
