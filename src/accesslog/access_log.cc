@@ -8,10 +8,10 @@
 
 namespace accesslog {
 
-LogCompiler::LogCompiler(const config::Level& http, script::Variables& variables,
-                         config::Diagnostics& diagnostics,
-                         std::shared_ptr<const LogFile> default_file)
-    : variables_(variables), diagnostics_(diagnostics) {
+LogCompiler::LogCompiler(const config::Level& http, Destinations& destinations,
+                         script::Variables& variables, config::Diagnostics& diagnostics,
+                         std::shared_ptr<const Target> default_target)
+    : destinations_(destinations), variables_(variables), diagnostics_(diagnostics) {
   const auto add = [this](const FormatSpec& spec) {
     formats_.emplace(spec.name.text, std::make_shared<const Format>(
                                          Format::compile(spec, variables_, diagnostics_)));
@@ -20,8 +20,11 @@ LogCompiler::LogCompiler(const config::Level& http, script::Variables& variables
   if (const auto* table = http.find<FormatTable>()) std::ranges::for_each(table->formats, add);
 
   std::vector<Log> logs;
-  if (default_file != nullptr) {
-    logs.push_back({std::move(default_file), formats_.find("combined")->second, std::nullopt});
+  if (default_target != nullptr) {
+    logs.push_back({.target = std::move(default_target),
+                    .path = std::nullopt,
+                    .format = formats_.find("combined")->second,
+                    .condition = std::nullopt});
   }
   default_ = std::make_shared<const std::vector<Log>>(std::move(logs));
 }
@@ -29,7 +32,8 @@ LogCompiler::LogCompiler(const config::Level& http, script::Variables& variables
 Logs LogCompiler::compile(const config::Level& level) {
   const auto* options = level.find<AccessLogOptions>();
   if (options == nullptr || !options->logs.is_set) return default_;
-  if (const auto found = made_.find(options); found != made_.end()) return found->second;
+  const std::pair key(options, level.find<LogFileCacheOptions>());
+  if (const auto found = made_.find(key); found != made_.end()) return found->second;
   std::vector<Log> logs;
   for (const LogSpec& spec : *options->logs) {
     if (spec.off) {
@@ -38,15 +42,28 @@ Logs LogCompiler::compile(const config::Level& level) {
     }
     auto format = find_format(spec.format);
     if (format == nullptr) continue;
-    Log log{spec.file, std::move(format), std::nullopt};
+    Log log{.target = target_of(spec, level),
+            .path = std::nullopt,
+            .format = std::move(format),
+            .condition = std::nullopt};
+    if (spec.path) log.path = LogPath::compile(*spec.path, variables_, diagnostics_);
     if (spec.condition) {
       log.condition = script::Value::compile(*spec.condition, variables_, diagnostics_);
     }
     logs.push_back(std::move(log));
   }
   auto made = std::make_shared<const std::vector<Log>>(std::move(logs));
-  made_.emplace(options, made);
+  made_.emplace(key, made);
   return made;
+}
+
+std::shared_ptr<const Target> LogCompiler::target_of(const LogSpec& spec,
+                                                     const config::Level& level) {
+  if (!spec.path) return spec.target;
+  const auto* cache = level.find<LogFileCacheOptions>();
+  auto files = cache != nullptr ? *cache->files : nullptr;
+  if (files == nullptr) files = std::make_shared<PathFiles>(PathFiles::Options{});
+  return destinations_.target(spec.path->text, std::move(files));
 }
 
 std::shared_ptr<const Format> LogCompiler::find_format(const config::Word& name) {
@@ -70,9 +87,16 @@ void Writer::write(std::span<const Log> logs, exchange::Exchange& exchange) {
   script::Subject subject(exchange);
   for (const Log& log : logs) {
     if (log.condition && !log.condition->is_true(subject)) continue;
-    Sink& to = sink(log.file);
-    log.format->append_line(subject, to.lines());
-    to.added();
+    Sink& to = sink(log.target);
+    if (!log.path) {
+      log.format->append_line(subject, to.lines());
+      to.added();
+    } else if (auto path = log.path->evaluate(subject)) {
+      log.format->append_line(subject, to.lines());
+      to.added_to(*std::move(path));
+    } else {
+      to.lose_line();
+    }
   }
 }
 
@@ -82,10 +106,24 @@ void Writer::flush() noexcept {
   }
 }
 
-Sink& Writer::sink(const std::shared_ptr<const LogFile>& file) {
-  if (file->index >= sinks_.size()) sinks_.resize(file->index + 1);
-  auto& place = sinks_[file->index];
-  if (place == nullptr) place = std::make_unique<Sink>(file, loop_, counters_);
+void Writer::retire() noexcept {
+  retired_ = true;
+  for (const auto& each : sinks_) {
+    if (each != nullptr) each->retire();
+  }
+}
+
+Sink& Writer::sink(const std::shared_ptr<const Target>& target) {
+  if (target->index >= sinks_.size()) sinks_.resize(target->index + 1);
+  auto& place = sinks_[target->index];
+  if (place != nullptr) return *place;
+  if (thread_ == nullptr) {
+    static const observe::CounterLayout kNone;
+    own_thread_ = std::make_unique<LogThread>(loop_.clock(), kNone, LogThread::Mode::at_once);
+    thread_ = own_thread_.get();
+  }
+  place = std::make_unique<Sink>(target, *thread_, loop_, counters_);
+  if (retired_) place->retire();
   return *place;
 }
 

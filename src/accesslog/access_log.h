@@ -7,9 +7,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "accesslog/destinations.h"
 #include "accesslog/format.h"
+#include "accesslog/log_path.h"
+#include "accesslog/log_thread.h"
 #include "accesslog/options.h"
 #include "accesslog/sink.h"
 #include "config/level.h"
@@ -20,7 +24,8 @@ namespace accesslog {
 
 /// One access_log, ready for use.
 struct Log {
-  std::shared_ptr<const LogFile> file;
+  std::shared_ptr<const Target> target;
+  std::optional<LogPath> path;  // where the target has paths
   std::shared_ptr<const Format> format;
   std::optional<script::Value> condition;
 };
@@ -31,42 +36,53 @@ using Logs = std::shared_ptr<const std::vector<Log>>;
 class LogCompiler {
  public:
   /// Compiles all formats of the http level, also those that nobody uses: their errors are errors.
-  /// `default_file`: where a level logs, as `combined`, that no access_log concerns; null for
-  /// nowhere.
-  LogCompiler(const config::Level& http, script::Variables& variables,
+  /// `destinations` are the main level's. `default_target`: where a level logs, as `combined`, that
+  /// no access_log concerns; null for nowhere.
+  LogCompiler(const config::Level& http, Destinations& destinations, script::Variables& variables,
               config::Diagnostics& diagnostics,
-              std::shared_ptr<const LogFile> default_file = nullptr);
+              std::shared_ptr<const Target> default_target = nullptr);
 
   /// After the inheritance was resolved.
   [[nodiscard]] Logs compile(const config::Level& level);
 
  private:
   [[nodiscard]] std::shared_ptr<const Format> find_format(const config::Word& name);
+  /// The files of paths with variables that a level logs to.
+  [[nodiscard]] std::shared_ptr<const Target> target_of(const LogSpec& spec,
+                                                        const config::Level& level);
 
+  Destinations& destinations_;
   script::Variables& variables_;
   config::Diagnostics& diagnostics_;
   std::map<std::string, std::shared_ptr<const Format>, std::less<>> formats_;
-  std::map<const AccessLogOptions*, Logs> made_;
+  /// By what both were inherited from: levels that inherit share one.
+  std::map<std::pair<const AccessLogOptions*, const LogFileCacheOptions*>, Logs> made_;
   Logs default_;
 };
 
 /// One worker's access logs under one configuration. Flushes when it dies.
 class Writer {
  public:
-  Writer(io::EventLoop& loop, observe::Counters& counters) noexcept
-      : loop_(loop), counters_(counters) {}
+  /// `thread` writes what this gathers, and outlives it. Null, for tests: written at once.
+  Writer(io::EventLoop& loop, observe::Counters& counters, LogThread* thread = nullptr) noexcept
+      : loop_(loop), counters_(counters), thread_(thread) {}
 
   /// Logs an exchange that has ended, once, to each log whose condition holds.
   void write(std::span<const Log> logs, exchange::Exchange& exchange);
-  /// Writes what is waiting in all files, now.
+  /// Hands over what is waiting, now.
   void flush() noexcept;
+  /// Another configuration has taken over: `buffer` no longer holds lines back.
+  void retire() noexcept;
 
  private:
-  [[nodiscard]] Sink& sink(const std::shared_ptr<const LogFile>& file);
+  [[nodiscard]] Sink& sink(const std::shared_ptr<const Target>& target);
 
   io::EventLoop& loop_;
   observe::Counters& counters_;
-  std::vector<std::unique_ptr<Sink>> sinks_;  // by LogFile::index; made on first use
+  LogThread* thread_;
+  std::unique_ptr<LogThread> own_thread_;
+  std::vector<std::unique_ptr<Sink>> sinks_;  // by Target::index; made on first use
+  bool retired_ = false;
 };
 
 /// The error log of a level (or `fallback`, where none is configured).

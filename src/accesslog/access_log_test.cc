@@ -15,6 +15,7 @@ using config::Context;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr config::DirectiveSpec kBlocks[] = {
     {.name = "http",
@@ -43,6 +44,7 @@ class AccessLogTest : public testing::Test {
     const config::Vocabulary vocabulary(features, {});
     config::interpret(tree, vocabulary, root, diagnostics, files, {});
   }
+  Destinations& destinations() { return root.options<Destinations>(); }
   const config::Level& http() const { return *root.children()[0]; }
   const config::Level& server() const { return *http().children()[0]; }
   const config::Level& location(std::size_t i) const { return *server().children()[i]; }
@@ -55,7 +57,7 @@ class AccessLogTest : public testing::Test {
   std::vector<std::string> errors_of(std::string text) {
     load(std::move(text));
     if (!root.children().empty()) {
-      LogCompiler compiler(http(), variables, diagnostics);
+      LogCompiler compiler(http(), destinations(), variables, diagnostics);
       static_cast<void>(compiler.compile(http()));
     }
     variables.finish(diagnostics);
@@ -97,7 +99,7 @@ TEST_F(AccessLogTest, IsInheritedReplacedAndTurnedOff) {
       location /off { access_log off; }
     }
   })");
-  LogCompiler compiler(http(), variables, diagnostics);
+  LogCompiler compiler(http(), destinations(), variables, diagnostics);
   EXPECT_THAT(messages(), IsEmpty());
   EXPECT_EQ(compiler.compile(location(0)), compiler.compile(http()));
   log(compiler.compile(location(0)), 200);
@@ -110,10 +112,10 @@ TEST_F(AccessLogTest, IsInheritedReplacedAndTurnedOff) {
 
 TEST_F(AccessLogTest, LogsNowhereUnlessConfigured) {
   load("http { server { location / { } } }");
-  LogCompiler plain(http(), variables, diagnostics);
+  LogCompiler plain(http(), destinations(), variables, diagnostics);
   EXPECT_THAT(*plain.compile(location(0)), IsEmpty());
-  const auto file = *root.options<LogFiles>().open("logs/access.log", files);
-  LogCompiler compat(http(), variables, diagnostics, file);
+  const auto target = destinations().target(*destinations().open("logs/access.log", files));
+  LogCompiler compat(http(), destinations(), variables, diagnostics, target);
   ASSERT_EQ(compat.compile(location(0))->size(), 1U);
   log(compat.compile(location(0)), 200);
   EXPECT_THAT(files.text_of("/prefix/logs/access.log"), HasSubstr(" 200 0 \"-\" \"-\"\n"));
@@ -124,7 +126,7 @@ TEST_F(AccessLogTest, LogsOnlyWhereItsConditionHolds) {
     log_format short '$status';
     access_log a.log short if=$request_method;
   })");
-  LogCompiler compiler(http(), variables, diagnostics);
+  LogCompiler compiler(http(), destinations(), variables, diagnostics);
   const Logs logs = compiler.compile(http());
   log(logs, 200);
   log(logs, 400);
@@ -151,21 +153,131 @@ TEST_F(AccessLogTest, ReportsAllThatIsWrongWithFormats) {
                   "unknown log format \"on\"", "unknown \"nonsense\" variable"));
 }
 
-TEST_F(AccessLogTest, RefusesWhatItDoesNotDoYet) {
+TEST_F(AccessLogTest, RefusesWrongParametersInNginxsWords) {
   EXPECT_THAT(errors_of(R"(http {
-    access_log syslog:server=a;
-    access_log "logs/$host.log";
-    access_log a.log combined buffer=32k flush=5s;
-    access_log a.log combined gzip;
     access_log a.log combined nonsense;
     access_log off combined;
+    access_log a.log combined buffer=0;
+    access_log a.log combined buffer=8k flush=now;
+    access_log a.log combined gzip=10;
+    access_log a.log combined flush=5s;
+    access_log "logs/$host.log" combined buffer=8k;
+    access_log syslog:server=127.0.0.1 combined buffer=8k;
+    access_log b.log combined buffer=8k;
+    access_log b.log combined buffer=8k flush=1s;
+    open_log_file_cache inactive=5s;
+    server { open_log_file_cache max=0; }
+    server { open_log_file_cache max=5 valid=0; }
+    server { open_log_file_cache on; }
   })"),
-              ElementsAre("logging to syslog is not supported yet",
-                          "variables in the path of an access log are not supported yet",
-                          "the \"buffer\" parameter is not supported yet",
-                          "the \"flush\" parameter is not supported yet",
-                          "the \"gzip\" parameter is not supported yet",
-                          "invalid parameter \"nonsense\"", "invalid parameter \"combined\""));
+              ElementsAre("invalid parameter \"nonsense\"", "invalid parameter \"combined\"",
+                          "invalid buffer size \"0\"", "invalid flush time \"now\"",
+                          "invalid compression level \"10\"",
+                          "no buffer is defined for access_log \"a.log\"",
+                          "buffered logs cannot have variables in name",
+                          "logs to syslog cannot be buffered",
+                          "access_log \"b.log\" already defined with conflicting parameters",
+                          "\"open_log_file_cache\" must have \"max\" parameter",
+                          "invalid \"open_log_file_cache\" parameter \"max=0\"",
+                          "invalid \"open_log_file_cache\" parameter \"valid=0\"",
+                          "invalid \"open_log_file_cache\" parameter \"on\""));
+}
+
+TEST_F(AccessLogTest, ReadsHowLinesAreGathered) {
+  load(R"(http {
+    access_log a.log;
+    access_log a.log combined gzip flush=5m;
+    access_log b.log combined buffer=1k;
+    access_log c.log;
+  })");
+  EXPECT_THAT(messages(), IsEmpty());
+  LogCompiler compiler(http(), destinations(), variables, diagnostics);
+  const Logs logs = compiler.compile(http());
+  ASSERT_EQ(logs->size(), 4U);
+  EXPECT_EQ((*logs)[0].target, (*logs)[1].target) << "a file has one buffer";
+  const Gathering& packed = (*logs)[0].target->gathering;
+  EXPECT_EQ(packed.size, 65536U);
+  EXPECT_EQ(packed.delay, std::chrono::minutes(5));
+  EXPECT_EQ(packed.gzip_level, 1);
+  EXPECT_EQ((*logs)[2].target->gathering.size, 1024U);
+  EXPECT_EQ((*logs)[2].target->gathering.delay, std::nullopt);
+  EXPECT_EQ((*logs)[3].target->gathering, Gathering{});
+}
+
+TEST_F(AccessLogTest, ReadsSyslogServers) {
+  files.add_host("log.test", {"192.0.2.7", "192.0.2.8"});
+  load(
+      R"(error_log syslog:server=[::1]:5514,facility=daemon,tag=edge,severity=alert,nohostname info;
+    http {
+      access_log syslog:server=192.0.2.1;
+      access_log syslog:server=log.test:99,severity=debug;
+      access_log syslog:server=unix:/dev/log;
+    })");
+  EXPECT_THAT(messages(), IsEmpty());
+  const auto& first = error_log_of(root, nullptr)->outputs().front().syslog->options();
+  EXPECT_EQ(first.server.text(), "[::1]:5514");
+  EXPECT_EQ(first.facility, 3);
+  EXPECT_EQ(first.tag, "edge");
+  EXPECT_FALSE(first.hostname);
+  LogCompiler compiler(http(), destinations(), variables, diagnostics);
+  const Logs logs = compiler.compile(http());
+  ASSERT_EQ(logs->size(), 3U);
+  const auto options = [&logs](std::size_t i) { return (*logs)[i].target->syslog->options(); };
+  EXPECT_EQ(options(0).server.text(), "192.0.2.1:514");
+  EXPECT_EQ(options(0).facility, 23);
+  EXPECT_EQ(options(0).severity, 6);
+  EXPECT_EQ(options(0).tag, "sallyport");
+  EXPECT_EQ(options(1).server.text(), "192.0.2.7:99");
+  EXPECT_EQ(options(1).severity, 7);
+  EXPECT_EQ(options(2).server.text(), "unix:/dev/log");
+}
+
+TEST_F(AccessLogTest, RefusesWrongSyslogServersInNginxsWords) {
+  const std::string longest(33, 't');
+  EXPECT_THAT(errors_of(R"(http {
+    access_log syslog:;
+    access_log syslog:facility=user;
+    access_log syslog:server=gone.test;
+    access_log syslog:server=127.0.0.1:port;
+    access_log syslog:server=unix:;
+    access_log syslog:server=127.0.0.1,server=127.0.0.1;
+    access_log syslog:server=127.0.0.1,facility=none;
+    access_log syslog:server=127.0.0.1,severity=none;
+    access_log syslog:server=127.0.0.1,tag=a-b;
+    access_log syslog:server=127.0.0.1,tag=)" +
+                        longest + R"(;
+    access_log syslog:server=127.0.0.1,nonsense;
+  })"),
+              ElementsAre("no syslog server specified", "no syslog server specified",
+                          "host not found in syslog server \"gone.test\"",
+                          "invalid port in syslog server \"127.0.0.1:port\"",
+                          "invalid path of syslog server \"unix:\"", "duplicate syslog \"server\"",
+                          "unknown syslog facility \"none\"", "unknown syslog severity \"none\"",
+                          "syslog \"tag\" only allows alphanumeric characters and underscore",
+                          "syslog tag length exceeds 32", "unknown syslog parameter \"nonsense\""));
+}
+
+TEST_F(AccessLogTest, SharesTheCacheOfFilesBetweenLevelsThatInheritIt) {
+  load(R"(http {
+    access_log "/none/$host.log";
+    open_log_file_cache max=10 inactive=20s valid=1m min_uses=2;
+    server {
+      location / { }
+      location /own { access_log "/none/$uri.log"; }
+      location /off { open_log_file_cache off; }
+    }
+  })");
+  EXPECT_THAT(messages(), IsEmpty());
+  LogCompiler compiler(http(), destinations(), variables, diagnostics);
+  EXPECT_EQ(compiler.compile(location(0)), compiler.compile(http()));
+  const auto paths = [&](std::size_t i) {
+    return compiler.compile(location(i))->front().target->paths;
+  };
+  EXPECT_EQ(paths(0)->options().max, 10U);
+  EXPECT_EQ(paths(0)->options().inactive, std::chrono::seconds(20));
+  EXPECT_EQ(paths(0)->options().min_uses, 2U);
+  EXPECT_EQ(paths(1), paths(0));
+  EXPECT_EQ(paths(2)->options().max, 0U);
 }
 
 TEST_F(AccessLogTest, ReportsAFileThatCannotBeOpened) {
@@ -197,18 +309,31 @@ TEST_F(AccessLogTest, ErrorLogFallsBackToTheProgramsOwn) {
 }
 
 TEST_F(AccessLogTest, RefusesWrongErrorLogs) {
-  EXPECT_THAT(errors_of(R"(error_log a.log loud;
+  EXPECT_THAT(
+      errors_of(R"(error_log a.log loud;
     error_log a.log error format=xml;
     error_log syslog:server=a;
     error_log memory:32m debug;
     error_log off;
     error_log b.log;)"),
-              ElementsAre("invalid value \"loud\" in \"error_log\" directive",
-                          "invalid value \"format=xml\" in \"error_log\" directive",
-                          "logging to syslog is not supported yet",
-                          "logging to memory is not supported yet",
-                          "\"error_log off\" logs to a file named \"off\"",
-                          "several \"error_log\" directives in one block are not supported yet"));
+      ElementsAre("invalid value \"loud\" in \"error_log\" directive",
+                  "invalid value \"format=xml\" in \"error_log\" directive",
+                  "host not found in syslog server \"a\"", "logging to memory is not supported yet",
+                  "\"error_log off\" logs to a file named \"off\""));
+}
+
+TEST_F(AccessLogTest, WritesToAllErrorLogsOfABlock) {
+  load(R"(error_log main.log;
+    http { error_log a.log warn; error_log b.log info format=json; })");
+  EXPECT_THAT(messages(), IsEmpty());
+  const auto log = error_log_of(http(), nullptr);
+  log->write(observe::Level::info, "quiet");
+  log->write(observe::Level::warn, "loud");
+  EXPECT_THAT(files.text_of("/prefix/a.log"), Not(HasSubstr("quiet")));
+  EXPECT_THAT(files.text_of("/prefix/a.log"), HasSubstr("[warn]"));
+  EXPECT_THAT(files.text_of("/prefix/b.log"), HasSubstr("\"message\":\"quiet\""));
+  EXPECT_THAT(files.text_of("/prefix/b.log"), HasSubstr("\"message\":\"loud\""));
+  EXPECT_EQ(files.text_of("/prefix/main.log"), "");
 }
 
 }  // namespace

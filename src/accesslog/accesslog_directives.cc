@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <optional>
 
 #include "accesslog/options.h"
+#include "base/text.h"
 #include "config/setters.h"
+#include "config/values.h"
 
 namespace accesslog {
 namespace {
@@ -42,42 +46,110 @@ void add_format(Binding& binding) {
   formats.push_back(std::move(spec));
 }
 
+std::string_view value_of(std::string_view parameter) {
+  return parameter.substr(std::min(parameter.size(), parameter.find('=') + 1));
+}
+
+bool refuse(const Binding& binding, std::size_t i, std::string message, std::string hint = {}) {
+  binding.error_at(i, std::move(message), std::move(hint));
+  return false;
+}
+
+/// buffer=, flush= and gzip as written; what is left out is nothing.
+struct BufferParameters {
+  std::optional<std::uint64_t> size{};
+  std::optional<std::chrono::milliseconds> flush{};
+  int gzip_level = 0;
+};
+
+bool read_gzip(const Binding& binding, std::size_t i, BufferParameters& buffer) {
+  constexpr std::uint64_t kDefaultSize = 64 << 10;
+  buffer.gzip_level = 1;
+  if (!buffer.size) buffer.size = kDefaultSize;
+  if (binding.argument(i) == "gzip") return true;
+  const std::string_view value = value_of(binding.argument(i));
+  const auto level = base::parse_number<unsigned>(value);
+  if (!level || *level < 1 || *level > 9) {
+    return refuse(binding, i, fmt::format("invalid compression level \"{}\"", value),
+                  "from 1 (fastest) to 9 (smallest)");
+  }
+  buffer.gzip_level = static_cast<int>(*level);
+  return true;
+}
+
 /// A parameter behind the format. False when it was refused.
-bool read_parameter(const Binding& binding, std::size_t i, LogSpec& spec) {
+bool read_parameter(const Binding& binding, std::size_t i, LogSpec& spec,
+                    BufferParameters& buffer) {
   const config::Word& word = binding.word(i);
+  const std::string_view text = word.text;
   constexpr std::string_view kIf = "if=";
-  if (word.text.starts_with(kIf)) {
+  if (text.starts_with(kIf)) {
     config::Word condition = word;
     condition.text.erase(0, kIf.size());
     condition.at.column += static_cast<std::uint32_t>(kIf.size());
     spec.condition = std::move(condition);
     return true;
   }
-  const std::string_view name = std::string_view(word.text).substr(0, word.text.find('='));
-  if (name == "buffer" || name == "flush" || name == "gzip") {
-    binding.error_at(i, fmt::format("the \"{}\" parameter is not supported yet", name),
-                     name == "gzip" ? "remove it; compress the file when it is rotated"
-                                    : "remove it; lines are gathered for some milliseconds anyway");
-    return false;
+  if (text.starts_with("buffer=")) {
+    buffer.size = config::parse_size(value_of(text));
+    if (buffer.size && *buffer.size > 0) return true;
+    return refuse(binding, i, fmt::format("invalid buffer size \"{}\"", value_of(text)),
+                  "bytes: 64k, 1m");
   }
-  binding.error_at(i, fmt::format("invalid parameter \"{}\"", word.text),
-                   "behind the format, only if=CONDITION may stand");
-  return false;
+  if (text.starts_with("flush=")) {
+    buffer.flush = config::parse_duration(value_of(text));
+    if (buffer.flush && buffer.flush->count() > 0) return true;
+    return refuse(binding, i, fmt::format("invalid flush time \"{}\"", value_of(text)),
+                  "a time: 5s, 1m");
+  }
+  if (text == "gzip" || text.starts_with("gzip=")) return read_gzip(binding, i, buffer);
+  return refuse(binding, i, fmt::format("invalid parameter \"{}\"", text),
+                "behind the format, there may be buffer=, gzip, flush= and if=");
 }
 
-/// Whether the path can be opened when the configuration is loaded.
-bool is_plain_path(const Binding& binding) {
-  const std::string& path = binding.argument(0);
-  if (path.starts_with("syslog:")) {
-    binding.error_at(0, "logging to syslog is not supported yet",
-                     "log to a file, or to a pipe that a syslog client reads");
-    return false;
+/// The target gathers as the parameters say, or as they said where it was named before.
+bool set_gathering(const Binding& binding, const BufferParameters& buffer, Target& target) {
+  if (!buffer.size) return true;
+  if (target.syslog != nullptr) return refuse(binding, 0, "logs to syslog cannot be buffered");
+  const Gathering wanted{.size = static_cast<std::size_t>(*buffer.size),
+                         .delay = buffer.flush,
+                         .gzip_level = buffer.gzip_level,
+                         .is_asked = true};
+  if (target.gathering.is_asked && target.gathering != wanted) {
+    return refuse(binding, 0,
+                  fmt::format("access_log \"{}\" already defined with conflicting parameters",
+                              binding.argument(0)),
+                  "a file has one buffer: give the same buffer=, flush= and gzip everywhere");
   }
-  if (script::has_variables(path)) {
-    binding.error_at(0, "variables in the path of an access log are not supported yet",
-                     "log to one file and write the variable into its lines");
-    return false;
+  target.gathering = wanted;
+  return true;
+}
+
+/// Where the log goes; null when that was refused.
+std::shared_ptr<Target> find_target(const Binding& binding) {
+  Destinations& destinations = binding.level.root().options<Destinations>();
+  const std::string& place = binding.argument(0);
+  if (is_syslog(place)) {
+    auto syslog = read_syslog(binding);
+    return syslog == nullptr ? nullptr : destinations.target(std::move(syslog));
   }
+  auto file = destinations.open(place, binding.files);
+  if (file) return destinations.target(*std::move(file));
+  binding.error_at(
+      0, config::describe_failure(binding.files.full_name(place, config::Purpose::log_append),
+                                  file.error()));
+  return nullptr;
+}
+
+/// A path with variables, whose files are opened when lines come.
+bool take_path(const Binding& binding, const BufferParameters& buffer, LogSpec& spec) {
+  if (buffer.size) {
+    return refuse(binding, 0, "buffered logs cannot have variables in name",
+                  "remove buffer=, flush= and gzip");
+  }
+  config::Word path = binding.word(0);
+  path.text = binding.files.full_name(path.text, config::Purpose::log_append);
+  spec.path = std::move(path);
   return true;
 }
 
@@ -91,20 +163,65 @@ void add_log(Binding& binding) {
     spec.off = true;
     return logs.append(std::move(spec), binding.where());
   }
-  bool sound = is_plain_path(binding);
   spec.format = binding.count() > 1 ? binding.word(1) : combined_format().name;
-  for (std::size_t i = 2; i < binding.count(); ++i)
-    sound = read_parameter(binding, i, spec) && sound;
-  if (!sound) return;
-  auto file = binding.level.root().options<LogFiles>().open(binding.argument(0), binding.files);
-  if (!file) {
-    return binding.error_at(
-        0, config::describe_failure(
-               binding.files.full_name(binding.argument(0), config::Purpose::log_append),
-               file.error()));
+  BufferParameters buffer;
+  bool sound = true;
+  for (std::size_t i = 2; i < binding.count(); ++i) {
+    sound = read_parameter(binding, i, spec, buffer) && sound;
   }
-  spec.file = *std::move(file);
+  if (!sound) return;
+  if (buffer.flush && !buffer.size) {
+    return binding.error(
+        fmt::format("no buffer is defined for access_log \"{}\"", binding.argument(0)),
+        "add buffer=SIZE");
+  }
+  if (!is_syslog(binding.argument(0)) && script::has_variables(binding.argument(0))) {
+    if (!take_path(binding, buffer, spec)) return;
+  } else {
+    auto target = find_target(binding);
+    if (target == nullptr || !set_gathering(binding, buffer, *target)) return;
+    spec.target = std::move(target);
+  }
   logs.append(std::move(spec), binding.where());
+}
+
+/// A parameter of open_log_file_cache. False when it was refused.
+bool read_cache_parameter(const Binding& binding, std::size_t i, PathFiles::Options& options) {
+  const std::string_view text = binding.argument(i);
+  const std::string_view value = value_of(text);
+  const auto take = [](const auto& read, auto& into) {
+    if (!read || read->count() == 0) return false;
+    into = *read;
+    return true;
+  };
+  bool good = false;
+  if (text.starts_with("max=") || text.starts_with("min_uses=")) {
+    const auto number = base::parse_number<std::uint32_t>(value);
+    good = number.has_value() && *number > 0;
+    if (good) (text.starts_with("max=") ? options.max : options.min_uses) = *number;
+  } else if (text.starts_with("inactive=")) {
+    good = take(config::parse_seconds(value), options.inactive);
+  } else if (text.starts_with("valid=")) {
+    good = take(config::parse_seconds(value), options.valid);
+  }
+  return good ||
+         refuse(binding, i, fmt::format("invalid \"open_log_file_cache\" parameter \"{}\"", text),
+                "max=N [inactive=TIME] [min_uses=N] [valid=TIME], or off");
+}
+
+void set_log_file_cache(Binding& binding) {
+  auto& setting = binding.options<LogFileCacheOptions>().files;
+  if (binding.count() == 1 && binding.argument(0) == "off") {
+    return setting.set(nullptr, binding.where());
+  }
+  PathFiles::Options options;
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    if (!read_cache_parameter(binding, i, options)) return;
+  }
+  if (options.max == 0) {
+    return binding.error("\"open_log_file_cache\" must have \"max\" parameter");
+  }
+  setting.set(std::make_shared<PathFiles>(options), binding.where());
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
@@ -120,10 +237,18 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .contexts = config::kHttpServerLocation | Context::if_in_location | Context::limit_except,
      .arguments = config::takes_at_least(1),
      .repeat = config::Repeat::repeatable,
-     .syntax = "off | PATH [FORMAT [if=CONDITION]]",
+     .syntax = "off | PATH | syslog:server=ADDRESS[,PARAMETER...] [FORMAT [buffer=SIZE] "
+               "[gzip[=LEVEL]] [flush=TIME] [if=CONDITION]]",
      .default_text = "off",
-     .documentation = "A file that gets a line for each request; several may be given.",
+     .documentation = "A place that gets a line for each request; several may be given.",
      .set = add_log},
+    {.name = "open_log_file_cache",
+     .contexts = config::kHttpServerLocation,
+     .arguments = config::takes(1, 4),
+     .syntax = "off | max=N [inactive=TIME] [min_uses=N] [valid=TIME]",
+     .default_text = "off",
+     .documentation = "Files of access logs whose paths have variables that are kept open.",
+     .set = set_log_file_cache},
 };
 
 }  // namespace
@@ -131,7 +256,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
 constinit const config::Feature kAccessLogFeature{
     .name = "accesslog",
     .directives = kDirectives,
-    .inherit = config::inherit_options<AccessLogOptions>,
+    .inherit = config::inherit_options<AccessLogOptions, LogFileCacheOptions>,
 };
 
 }  // namespace accesslog

@@ -13,6 +13,7 @@ using config::Binding;
 using config::Context;
 using observe::ErrorLog;
 using observe::Level;
+using observe::LogFile;
 using observe::LogFormat;
 
 struct Parameters {
@@ -43,34 +44,47 @@ std::optional<Parameters> read_parameters(const Binding& binding) {
   return read;
 }
 
-void set_error_log(Binding& binding) {
-  auto& setting = binding.options<ErrorLogOptions>().log;
-  if (setting.is_set) {
-    return binding.error("several \"error_log\" directives in one block are not supported yet",
-                         "keep the one with the lowest level");
+/// Where a line goes; nothing if that was refused.
+std::optional<ErrorLog::Output> find_output(const Binding& binding) {
+  const std::string& place = binding.argument(0);
+  Destinations& destinations = binding.level.root().options<Destinations>();
+  if (place == "stderr") return ErrorLog::Output{.file = LogFile::standard_error()};
+  if (is_syslog(place)) {
+    auto syslog = read_syslog(binding);
+    if (syslog == nullptr) return std::nullopt;
+    return ErrorLog::Output{.syslog = std::move(syslog)};
   }
-  const auto parameters = read_parameters(binding);
-  if (!parameters) return;
-  const std::string& path = binding.argument(0);
-  if (path == "stderr") {
-    return setting.set(std::make_shared<const ErrorLog>(parameters->level, parameters->format),
-                       binding.where());
+  if (place.starts_with("memory:")) {
+    binding.error_at(0, "logging to memory is not supported yet", "log to a file or to stderr");
+    return std::nullopt;
   }
-  for (const std::string_view kind : {"syslog", "memory"}) {
-    if (path.starts_with(kind) && path.substr(kind.size()).starts_with(':')) {
-      return binding.error_at(0, fmt::format("logging to {} is not supported yet", kind),
-                              "log to a file or to stderr");
-    }
-  }
-  if (path == "off") {
+  if (place == "off") {
     binding.warn_at(0, "\"error_log off\" logs to a file named \"off\"",
                     "to hear of the gravest errors only: error_log /dev/null emerg");
   }
-  auto file = binding.open(0, config::Purpose::log_append);
-  if (!file) return;
-  setting.set(
-      std::make_shared<const ErrorLog>(*std::move(file), parameters->level, parameters->format),
-      binding.where());
+  auto file = destinations.open(place, binding.files);
+  if (!file) {
+    binding.report_failure(0, config::Purpose::log_append, file.error());
+    return std::nullopt;
+  }
+  return ErrorLog::Output{.file = *std::move(file)};
+}
+
+void set_error_log(Binding& binding) {
+  auto& setting = binding.options<ErrorLogOptions>().log;
+  const auto parameters = read_parameters(binding);
+  if (!parameters) return;
+  auto output = find_output(binding);
+  if (!output) return;
+  output->level = parameters->level;
+  output->format = parameters->format;
+  std::vector<ErrorLog::Output> outputs;
+  if (setting.is_set) {
+    const auto before = (*setting)->outputs();
+    outputs.assign(before.begin(), before.end());
+  }
+  outputs.push_back(*std::move(output));
+  setting.set(std::make_shared<const ErrorLog>(std::move(outputs)), binding.where());
 }
 
 constexpr config::DirectiveSpec kDirectives[] = {
@@ -78,11 +92,11 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .contexts = config::kHttpServerLocation | Context::main,
      .arguments = config::takes_at_least(1),
      .repeat = config::Repeat::repeatable,
-     .syntax = "FILE | stderr [LEVEL] [format=text|json]",
+     .syntax = "FILE | stderr | syslog:server=ADDRESS[,PARAMETER...] [LEVEL] [format=text|json]",
      .default_text = "stderr error",
      .documentation =
          "Where errors are told, from which level on: debug, info, notice, warn, error, crit, "
-         "alert, emerg.",
+         "alert, emerg. Several may be given.",
      .set = set_error_log},
 };
 

@@ -1,83 +1,65 @@
 #include "accesslog/sink.h"
 
-#include <limits.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 namespace accesslog {
-namespace {
 
-bool is_regular_file(const base::Fd& fd) noexcept {
-  struct stat status{};
-  return fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode);
-}
-
-/// Whole lines of at most `limit` bytes together, but at least one.
-std::string_view take_lines(std::string_view lines, std::size_t limit) noexcept {
-  if (lines.size() <= limit) return lines;
-  const std::size_t last = lines.substr(0, limit).rfind('\n');
-  const std::size_t end = last != std::string_view::npos ? last : lines.find('\n');
-  return lines.substr(0, end == std::string_view::npos ? lines.size() : end + 1);
-}
-
-}  // namespace
-
-LogFile::LogFile(base::Fd file, std::string full_name, std::size_t place)
-    : fd(std::move(file)),
-      name(std::move(full_name)),
-      index(place),
-      is_regular(is_regular_file(fd)) {}
-
-base::Result<std::shared_ptr<const LogFile>> LogFiles::open(std::string_view path,
-                                                            config::FileSource& files) {
-  std::string name = files.full_name(path, config::Purpose::log_append);
-  if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
-  TRY(base::Fd fd, files.open(path, config::Purpose::log_append));
-  auto file = std::make_shared<const LogFile>(std::move(fd), name, by_name_.size());
-  by_name_.emplace(std::move(name), file);
-  return file;
-}
-
-Sink::Sink(std::shared_ptr<const LogFile> file, io::EventLoop& loop, observe::Counters& counters)
-    : file_(std::move(file)), loop_(loop), counters_(counters) {}
+Sink::Sink(std::shared_ptr<const Target> target, LogThread& thread, io::EventLoop& loop,
+           observe::Counters& counters)
+    : target_(std::move(target)),
+      thread_(thread),
+      loop_(loop),
+      counters_(counters),
+      delay_(target_->gathering.delay) {}
 
 void Sink::added() {
-  if (lines_.size() >= kHeld) return flush();
-  if (std::exchange(armed_, true)) return;
-  loop_.timers().set(*this, loop_.now() + kDelay);
+  ++batch_.lines;
+  if (batch_.text.size() >= target_->gathering.size) return flush();
+  wait();
+}
+
+void Sink::added_to(std::string path) {
+  const std::size_t size = batch_.text.size() - std::exchange(marked_, batch_.text.size());
+  if (!batch_.runs.empty() && batch_.runs.back().path == path) {
+    batch_.runs.back().size += size;
+  } else {
+    batch_.runs.push_back({.path = std::move(path), .size = size});
+  }
+  added();
+}
+
+void Sink::lose_line() {
+  counters_.add(observe::Counter::log_lines_dropped);
+  ++batch_.unnamed;
+  wait();
+}
+
+void Sink::wait() {
+  if (!delay_ || std::exchange(armed_, true)) return;
+  loop_.timers().set(*this, loop_.now() + *delay_);
 }
 
 void Sink::flush() noexcept {
   if (std::exchange(armed_, false)) loop_.timers().set(*this, base::kNoDeadline);
-  std::string_view rest = lines_;
-  while (!rest.empty()) {
-    // A pipe takes no more than PIPE_BUF without mixing it with what other workers write.
-    const std::string_view part = file_->is_regular ? rest : take_lines(rest, PIPE_BUF);
-    if (!write(part)) {
-      counters_.add(observe::Counter::log_lines_dropped,
-                    static_cast<std::uint64_t>(std::ranges::count(part, '\n')));
-    }
-    rest.remove_prefix(part.size());
+  if (batch_.text.empty() && batch_.unnamed == 0) return;
+  const std::uint64_t lines = batch_.lines;
+  const std::uint64_t crowded_out = batch_.crowded_out;
+  const std::size_t size = batch_.text.size();
+  batch_.target = target_;
+  const bool taken = thread_.hand_over(std::exchange(batch_, {}));
+  marked_ = 0;
+  if (!taken) {
+    counters_.add(observe::Counter::log_lines_dropped, lines);
+    batch_.crowded_out = crowded_out + lines;  // to be told with the next
   }
-  lines_.clear();
-  if (lines_.capacity() > 2 * kHeld) lines_.shrink_to_fit();  // after a very long line
+  // As much will come again, most likely, but for a very long line.
+  batch_.text.reserve(std::min(size, target_->gathering.size));
 }
 
-bool Sink::write(std::string_view lines) noexcept {
-  // What is left of a line that was cut off must not swallow the next one.
-  if (torn_ && ::write(file_->fd.get(), "\n", 1) != 1) return false;
-  torn_ = false;
-  const ssize_t written = ::write(file_->fd.get(), lines.data(), lines.size());
-  if (written == static_cast<ssize_t>(lines.size())) return true;
-  if (written <= 0) return false;
-  const auto kept = static_cast<std::size_t>(written);
-  torn_ = lines[kept - 1] != '\n';
-  counters_.add(observe::Counter::log_lines_dropped,
-                static_cast<std::uint64_t>(std::ranges::count(lines.substr(kept), '\n')));
-  return true;
+void Sink::retire() noexcept {
+  delay_ = std::min(delay_.value_or(Gathering{}.delay.value()), Gathering{}.delay.value());
+  flush();
 }
 
 }  // namespace accesslog

@@ -1,75 +1,56 @@
-// Sinks: how lines get into files. Each worker gathers its own lines for a moment and writes them
-// with one write(2), so that logging costs a busy worker a few system calls a second and not one a
-// request.
+// Sink: one worker's lines for one target. They are gathered for a moment, or as `buffer` and
+// `flush` say, and handed to the log thread together, so that logging costs a busy worker a few
+// messages a second and not a system call a request.
 //
-// A line waits at most two ticks of the timer wheel (8 ms). What can't be written is dropped and
-// counted: a full disk or a reader that has gone never holds up traffic.
+// Unless a directive says otherwise, a line waits at most two ticks of the timer wheel (8 ms) here.
+// What a worker gathers dies with a process that is killed.
 #pragma once
 
-#include <cstddef>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "base/fd.h"
-#include "base/result.h"
-#include "config/file_source.h"
+#include "accesslog/log_thread.h"
+#include "accesslog/target.h"
 #include "io/event_loop.h"
 #include "io/timers.h"
 #include "observe/counters.h"
 
 namespace accesslog {
 
-/// An open file, shared by all workers and all levels that log to it.
-struct LogFile {
-  LogFile(base::Fd file, std::string full_name, std::size_t place);
-
-  base::Fd fd;
-  std::string name;
-  std::size_t index;  // in its LogFiles
-  bool is_regular;    // writes of workers never mix, however long
-};
-
-/// Each file of a configuration, opened once. One of its own for each configuration, kept at the
-/// main level.
-class LogFiles {
- public:
-  [[nodiscard]] base::Result<std::shared_ptr<const LogFile>> open(std::string_view path,
-                                                                  config::FileSource& files);
-
- private:
-  std::map<std::string, std::shared_ptr<const LogFile>, std::less<>> by_name_;
-};
-
-/// One worker's lines for one file.
 class Sink final : private io::Timer {
  public:
-  static constexpr std::size_t kHeld = std::size_t{32} << 10;
-  static constexpr std::chrono::milliseconds kDelay{4};
-
-  Sink(std::shared_ptr<const LogFile> file, io::EventLoop& loop, observe::Counters& counters);
+  Sink(std::shared_ptr<const Target> target, LogThread& thread, io::EventLoop& loop,
+       observe::Counters& counters);
   ~Sink() { flush(); }
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
 
-  /// The lines that are waiting. Append a whole line, then call added().
-  [[nodiscard]] std::string& lines() noexcept { return lines_; }
+  /// The lines that are waiting. Append a whole line, then call added(), or added_to() with the
+  /// path of its file where the target has paths.
+  [[nodiscard]] std::string& lines() noexcept { return batch_.text; }
   void added();
-  /// Writes what is waiting, now.
+  void added_to(std::string path);
+  /// A line is lost: its path is no good name.
+  void lose_line();
+  /// Hands over what is waiting, now.
   void flush() noexcept;
+  /// From now on nothing waits longer than without `buffer`: fewer and fewer lines will come.
+  void retire() noexcept;
 
  private:
   void on_timer() noexcept override { flush(); }
-  bool write(std::string_view lines) noexcept;
+  void wait();
 
-  std::shared_ptr<const LogFile> file_;
+  std::shared_ptr<const Target> target_;
+  LogThread& thread_;
   io::EventLoop& loop_;
   observe::Counters& counters_;
-  std::string lines_;
+  Batch batch_;
+  std::size_t marked_ = 0;  // bytes of the text that the runs cover
+  std::optional<std::chrono::milliseconds> delay_;
   bool armed_ = false;
-  bool torn_ = false;  // the file ends in the middle of a line
 };
 
 }  // namespace accesslog

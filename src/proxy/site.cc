@@ -22,7 +22,7 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
     : owner_(std::move(owner)),
       number_(++worker.sites_made),
       listing_(listing),
-      access_log_(worker.loop, worker.counters),
+      access_log_(worker.loop, worker.counters, worker.logs),
       traffic_(listing.place_count) {
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   make_clusters(worker);
@@ -130,6 +130,7 @@ std::vector<upstream::ClusterReport> Site::report_clusters(base::TimePoint now) 
 }
 
 void Site::retire(const Site* successor) {
+  access_log_.retire();
   std::unordered_set<const upstream::Cluster*> kept;
   if (successor != nullptr) {
     for (const auto& [spec, cluster] : successor->clusters_) kept.insert(cluster.get());

@@ -107,7 +107,7 @@ class Site {
   [[nodiscard]] std::vector<upstream::ClusterReport> report_clusters(base::TimePoint now) const;
 
   /// A newer site has taken over, or none when the worker ends: of what it does not go on with,
-  /// idle connections to backends are closed.
+  /// idle connections to backends are closed. Lines of access logs are no longer held back.
   void retire(const Site* successor);
 
  private:

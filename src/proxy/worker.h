@@ -14,6 +14,9 @@
 #include "io/socket.h"
 #include "observe/counters.h"
 
+namespace accesslog {
+class LogThread;
+}
 namespace exchange {
 struct Connection;
 }
@@ -71,6 +74,7 @@ struct Worker {
   upstream::Connector* connector;    // to backends; outlives the sites
   HandshakeCounters handshakes{};
   observe::Histogram* request_times = nullptr;  // in microseconds; null: not measured
+  accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
 };
 
 /// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "observe/error_log.h"
 
 namespace server {
 namespace {
@@ -44,7 +45,9 @@ struct Server::Adoption {
 };
 
 Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned workers)
-    : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, kTicketLifetime)) {
+    : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, kTicketLifetime)),
+      logs_(clock, layout_, accesslog::LogThread::Mode::thread),
+      control_(control) {
   for (unsigned index = 0; index < workers; ++index) {
     workers_.push_back(std::make_unique<WorkerThread>(
         index, WorkerThread::Shared{.clock = clock,
@@ -54,7 +57,8 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .refusals = refusals_,
                                     .handshakes = handshakes_,
                                     .connection_numbers = connection_numbers_,
-                                    .control = control}));
+                                    .control = control,
+                                    .logs = logs_}));
   }
 }
 
@@ -73,6 +77,8 @@ void Server::adopt(Generation generation, Adopted adopted) {
   adoption->generation = std::move(generation);
   adoption->adopted = std::move(adopted);
   adoption->waiting_for = workers_.size();
+  std::erase_if(snapshots_, [](const auto& snapshot) { return snapshot.expired(); });
+  snapshots_.push_back(adoption->generation.snapshot);
   take_keys(*adoption->generation.snapshot, adoption->problem);
   if (ending_) adoption->problem = "the server is ending";
   if (!adoption->problem.empty()) return adoption->adopted(std::unexpected(adoption->problem));
@@ -107,6 +113,7 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
   generation_ = adoption->generation.number;
   snapshot_ = adoption->generation.snapshot;
   number_places();
+  logs_.report_to(adoption->generation.snapshot->error_log);
   listeners_.clear();
   for (const ListenerSockets& listener : adoption->generation.listeners) {
     listeners_.push_back({listener.address.text(), listener.tls});
@@ -117,6 +124,34 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
                      if (adoption->count(result)) adoption->adopted({});
                    });
   }
+}
+
+void Server::reopen_logs(std::vector<snapshot::ReopenedLog> logs, std::function<void()> done) {
+  auto shared = std::make_shared<const std::vector<snapshot::ReopenedLog>>(std::move(logs));
+  // A worker whose last connection is gone does not answer any more.
+  if (ending_) return switch_logs(std::move(shared), std::move(done));
+  auto left = std::make_shared<std::size_t>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->flush_logs([this, left, shared, done](base::Result<void>) {
+      if (--*left == 0) switch_logs(shared, done);
+    });
+  }
+}
+
+void Server::switch_logs(std::shared_ptr<const std::vector<snapshot::ReopenedLog>> logs,
+                         std::function<void()> done) {
+  std::vector<std::shared_ptr<const snapshot::Snapshot>> live;
+  for (const auto& each : snapshots_) {
+    if (auto snapshot = each.lock()) live.push_back(std::move(snapshot));
+  }
+  // Behind what the workers have handed over.
+  logs_.post([this, logs = std::move(logs), live = std::move(live), done = std::move(done)] {
+    for (const auto& snapshot : live) snapshot->use_logs(*logs);
+    control_.post([this, done] {
+      own_counters_.add(observe::Counter::log_reopenings);
+      done();
+    });
+  });
 }
 
 void Server::quit(std::function<void()> ended) {
@@ -140,8 +175,8 @@ void Server::terminate(std::function<void()> ended) {
 }
 
 std::vector<observe::Reading> Server::readings() const {
-  std::vector<const observe::Counters*> all;
-  all.reserve(workers_.size());
+  own_counters_.set(observe::Counter::error_lines_dropped, observe::ErrorLog::all_dropped());
+  std::vector<const observe::Counters*> all{&own_counters_, &logs_.counters()};
   for (const auto& worker : workers_) all.push_back(&worker->counters());
   return observe::read_all(layout_, all);
 }

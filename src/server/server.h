@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "accesslog/log_thread.h"
 #include "base/clock.h"
 #include "io/event_loop.h"
 #include "observe/counters.h"
@@ -45,6 +46,9 @@ class Server {
   /// All workers take it, or none; one at a time. `adopted` runs on the control thread; its error
   /// is a sentence.
   void adopt(Generation generation, Adopted adopted);
+  /// The files of logs have other names now: what is gathered goes to the old ones still, all else
+  /// to these. `done` runs on the control thread when nothing is written to the old ones any more.
+  void reopen_logs(std::vector<snapshot::ReopenedLog> logs, std::function<void()> done);
   /// Gracefully; `ended` when the last connection is gone.
   void quit(std::function<void()> ended);
   void terminate(std::function<void()> ended);
@@ -69,6 +73,8 @@ class Server {
 
  private:
   struct Adoption;
+  void switch_logs(std::shared_ptr<const std::vector<snapshot::ReopenedLog>> logs,
+                   std::function<void()> done);
   void take_keys(const snapshot::Snapshot& snapshot, std::string& problem);
   void commit(std::shared_ptr<Adoption> adoption);
   void number_places();
@@ -79,8 +85,12 @@ class Server {
   std::atomic<std::uint64_t> connection_numbers_ = 0;
   tls::InProcessSigner signer_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
+  mutable observe::Counters own_counters_{layout_};  // of what no worker counts; set when read
+  accesslog::LogThread logs_;  // outlives the workers
+  std::vector<std::weak_ptr<const snapshot::Snapshot>> snapshots_;  // also those that are ending
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<ListenerStatus> listeners_;
+  io::EventLoop& control_;
   std::uint64_t generation_ = 0;
   std::shared_ptr<const snapshot::Snapshot> snapshot_;
   std::vector<snapshot::Place> places_;

@@ -57,7 +57,8 @@ struct WorkerThread::Life {
                .site = nullptr,
                .connector = &connector,
                .handshakes = thread.shared_.handshakes,
-               .request_times = &request_times},
+               .request_times = &request_times,
+               .logs = &thread.shared_.logs},
         serve([this](io::Accepted accepted, base::Address local) {
           return proxy::serve_connection(worker, std::move(accepted), local);
         }) {}
@@ -156,6 +157,13 @@ void WorkerThread::abandon() {
   loop_.post([this] {
     life_->next_site.reset();
     life_->next_snapshot.reset();
+  });
+}
+
+void WorkerThread::flush_logs(Done done) {
+  loop_.post([this, done = std::move(done)]() mutable {
+    if (life_->worker.site != nullptr) life_->worker.site->access_log().flush();
+    answer(std::move(done), {});
   });
 }
 

@@ -32,6 +32,10 @@
 #include "tls/ticket_keys.h"
 #include "upstream/cluster_report.h"
 
+namespace accesslog {
+class LogThread;
+}
+
 namespace server {
 
 /// What a worker knows about itself, as of one moment.
@@ -61,6 +65,7 @@ class WorkerThread {
     proxy::HandshakeCounters handshakes;
     std::atomic<std::uint64_t>& connection_numbers;
     io::EventLoop& control;  // where answers are posted
+    accesslog::LogThread& logs;
   };
   using Done = std::move_only_function<void(base::Result<void>)>;
 
@@ -81,6 +86,8 @@ class WorkerThread {
   void continue_counts(std::shared_ptr<const std::vector<std::size_t>> former);
   /// Forgets what was prepared.
   void abandon();
+  /// Hands over what waits for access logs; `done` when it has.
+  void flush_logs(Done done);
   /// `done` when the last connection has ended.
   void quit(Done done);
   /// Cancels every connection; ends a quit, too.

@@ -218,19 +218,20 @@ void build(Level& root, Level* http, script::Variables& variables, const config:
   if (http == nullptr) return;
   upstream::add_named_servers(*http, built.names);
   const upstream::Groups groups = upstream::collect_groups(root, diagnostics, flags, built.names);
-  std::shared_ptr<const accesslog::LogFile> default_log;
+  std::shared_ptr<const accesslog::Target> default_log;
+  auto& destinations = root.options<accesslog::Destinations>();
   const auto* own = http->find<accesslog::AccessLogOptions>();
   if (flags.compat_nginx && (own == nullptr || !own->logs.is_set)) {
-    auto opened = root.options<accesslog::LogFiles>().open(kNginxAccessLog, files);
+    auto opened = destinations.open(kNginxAccessLog, files);
     if (opened) {
-      default_log = *std::move(opened);
+      default_log = destinations.target(*std::move(opened));
     } else {
       const std::string name = files.full_name(kNginxAccessLog, config::Purpose::log_append);
       diagnostics.error({}, config::describe_failure(name, opened.error()),
                         "make the directory, or set access_log");
     }
   }
-  accesslog::LogCompiler logs(*http, variables, diagnostics, default_log);
+  accesslog::LogCompiler logs(*http, destinations, variables, diagnostics, default_log);
   Builder builder(variables, flags, diagnostics, groups, logs, built);
   builder.build(*http);
   built.listing.slot_count = variables.slot_count();

@@ -1,5 +1,6 @@
 #include "snapshot/snapshot.h"
 
+#include <fmt/format.h>
 #include <grp.h>
 #include <unistd.h>
 
@@ -31,6 +32,17 @@ class BuiltSnapshot final : public Snapshot, public std::enable_shared_from_this
       return base::fail(base::ErrorCode::tls, "a TLS context could not be made");
     }
     return *std::move(site);
+  }
+  void use_logs(std::span<const ReopenedLog> logs) const override {
+    const auto* destinations = root.find<accesslog::Destinations>();
+    if (destinations == nullptr) return;
+    for (const ReopenedLog& log : logs) {
+      if (const auto replaced = destinations->replace(log.name, log.file); !replaced) {
+        error_log->write(observe::Level::alert,
+                         fmt::format("\"{}\": {}", log.name, base::describe(replaced.error())));
+      }
+    }
+    destinations->forget_paths();
   }
   const std::vector<std::string>& private_keys() const override { return built.private_keys; }
   const config::Tree& tree() const override { return directives; }
@@ -137,8 +149,11 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
 
   auto log = std::make_shared<observe::ErrorLog>(observe::Level::error);
   if (!options.error_log.empty() && options.error_log != "stderr") {
-    auto fd = files.open(options.error_log, config::Purpose::log_append);
-    if (fd) log = std::make_shared<observe::ErrorLog>(*std::move(fd), observe::Level::error);
+    auto file = snapshot->root.options<accesslog::Destinations>().open(options.error_log, files);
+    if (file) {
+      log = std::make_shared<observe::ErrorLog>(
+          std::vector{observe::ErrorLog::Output{.file = *std::move(file)}});
+    }
   }
   snapshot->error_log = accesslog::error_log_of(snapshot->levels, log);
   snapshot->built.listing.error_log = snapshot->error_log;

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/address.h"
+#include "base/fd.h"
 #include "config/diagnostics.h"
 #include "config/file_source.h"
 #include "io/socket.h"
@@ -56,6 +58,12 @@ struct ListenerSpec {
   bool tls = false;
 };
 
+/// A log that was opened again after its name was given to another file.
+struct ReopenedLog {
+  std::string name;  // the full one
+  base::Fd file;
+};
+
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
@@ -68,6 +76,9 @@ class Snapshot {
   /// This snapshot on one worker's thread (called there). Errors are those of TLS contexts.
   [[nodiscard]] virtual base::Result<std::shared_ptr<proxy::Site>> activate(
       proxy::Worker& worker) const = 0;
+  /// Writes to these files from now on; what is not among them stays. From any thread, but where
+  /// access logs are written, on the thread that does.
+  virtual void use_logs(std::span<const ReopenedLog> logs) const = 0;
   /// Private keys for the signer, PEM. Empty where a vault holds them.
   [[nodiscard]] virtual const std::vector<std::string>& private_keys() const = 0;
 

@@ -276,7 +276,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"open_file_cache_events", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"open_file_cache_min_uses", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"open_file_cache_valid", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"open_log_file_cache", kHttp | kServer | kLocation, "operations", kRefused, kRemove},
     {"open_log_file_cache", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"output_buffers", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"override_charset", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
