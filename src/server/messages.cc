@@ -245,6 +245,33 @@ base::Result<Configure> decode_configure(Message message) {
   return configure;
 }
 
+base::Result<void> send_logs(Channel& channel, std::span<const snapshot::ReopenedLog> logs,
+                             base::Deadline deadline) {
+  Writer writer;
+  writer.number<std::uint64_t>(logs.size());
+  for (const snapshot::ReopenedLog& log : logs) {
+    writer.text(log.name);
+    writer.descriptor(log.file);
+  }
+  return channel.send(static_cast<std::uint32_t>(MessageType::use_logs), writer.payload,
+                      writer.descriptors, deadline);
+}
+
+base::Result<std::vector<snapshot::ReopenedLog>> decode_logs(Message message) {
+  Reader reader(message.payload, std::move(message.descriptors));
+  std::vector<snapshot::ReopenedLog> logs;
+  for (std::size_t left = reader.count(1); left > 0 && !reader.failed(); --left) {
+    auto& log = logs.emplace_back();
+    log.name = reader.text();
+    log.file = reader.descriptor();
+  }
+  TRY_VOID(reader.finish());
+  for (const snapshot::ReopenedLog& log : logs) {
+    if (!log.file) return base::fail(ErrorCode::protocol, "a message between processes");
+  }
+  return logs;
+}
+
 base::Result<void> send_answer(Channel& channel, const Answer& answer, base::Deadline deadline) {
   Writer writer;
   writer.number(answer.generation);

@@ -1,14 +1,15 @@
 // What the supervisor and the server tell each other, on a Channel.
 //
-//   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and
-//   leave
-//                         the admin socket to the process that has taken over
+//   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and leave
+//                         the admin socket to the process that has taken over; use_logs: files that
+//                         were opened again, with their descriptors
 //   server → supervisor   ready (the generation is adopted by every worker), rejected (why not; the
 //                         old one goes on)
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ enum class MessageType : std::uint32_t {
   quit = 2,
   terminate = 3,
   retire = 4,
+  use_logs = 5,
   ready = 16,
   rejected = 17,
 };
@@ -64,6 +66,11 @@ inline constexpr MessageLimits kAnswerLimits{.payload = std::size_t{64} << 10, .
                                                 base::Deadline deadline);
 /// Strict: every count is checked against what is left, nothing may remain.
 [[nodiscard]] base::Result<Configure> decode_configure(Message message);
+
+[[nodiscard]] base::Result<void> send_logs(Channel& channel,
+                                           std::span<const snapshot::ReopenedLog> logs,
+                                           base::Deadline deadline);
+[[nodiscard]] base::Result<std::vector<snapshot::ReopenedLog>> decode_logs(Message message);
 
 struct Answer {
   MessageType type;

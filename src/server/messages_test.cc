@@ -115,6 +115,26 @@ TEST(Messages, ConfigureWithoutWorkersOrSocketsIsRefused) {
   EXPECT_FALSE(decode_configure(sent(configure)));
 }
 
+TEST(Messages, ReopenedLogsArriveWithTheirFiles) {
+  auto [a, b] = *Channel::make_pair();
+  std::vector<snapshot::ReopenedLog> logs;
+  logs.push_back({.name = "/var/log/a", .file = base::Fd(::dup(a.fd()))});
+  logs.push_back({.name = "/var/log/b", .file = base::Fd(::dup(a.fd()))});
+  ASSERT_TRUE(send_logs(a, logs, soon()));
+  Message message = *b.receive(kConfigureLimits, soon());
+  Message cut{.type = message.type,
+              .payload = message.payload.substr(0, message.payload.size() - 1)};
+  for (const base::Fd& fd : message.descriptors) cut.descriptors.push_back(fd.duplicate());
+  Message bare{.type = message.type, .payload = message.payload};
+  const auto got = decode_logs(std::move(message));
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), 2U);
+  EXPECT_EQ((*got)[1].name, "/var/log/b");
+  EXPECT_TRUE((*got)[1].file);
+  EXPECT_FALSE(decode_logs(std::move(cut)));
+  EXPECT_FALSE(decode_logs(std::move(bare))) << "without descriptors";
+}
+
 TEST(Messages, AnswersArriveAsTheyWereSent) {
   auto [a, b] = *Channel::make_pair();
   ASSERT_TRUE(

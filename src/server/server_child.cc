@@ -42,6 +42,10 @@ base::Result<void> ServerChild::configure(const Configure& message) {
   return send_configure(*channel_, message, now() + kSendPatience);
 }
 
+void ServerChild::use_logs(std::span<const snapshot::ReopenedLog> logs) {
+  if (channel_) static_cast<void>(send_logs(*channel_, logs, now() + kAnswerPatience));
+}
+
 void ServerChild::end(MessageType how, std::optional<base::Duration> patience) {
   const auto told =
       channel_ ? channel_->send(static_cast<std::uint32_t>(how), {}, {}, now() + kAnswerPatience)

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/clock.h"
@@ -26,6 +27,8 @@ class ServerChild {
   [[nodiscard]] int descriptor() const noexcept { return channel_ ? channel_->fd() : -1; }
 
   [[nodiscard]] base::Result<void> configure(const Configure& message);
+  /// Whoever can't be told is ending; the next one is configured with them.
+  void use_logs(std::span<const snapshot::ReopenedLog> logs);
   /// retire, quit or terminate. What can't be told is ending already, or hangs and is killed. After
   /// `patience`, where one is given, a graceful end becomes an immediate one.
   void end(MessageType how, std::optional<base::Duration> patience = std::nullopt);

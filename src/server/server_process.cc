@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "observe/error_log.h"
 #include "server/admin.h"
 #include "server/channel.h"
 #include "server/daemon.h"
@@ -37,9 +40,11 @@ class ServerProcess final : private io::Pollable {
 
  private:
   void on_events(std::uint32_t events) noexcept override;
+  [[nodiscard]] bool has_message() const;
   void take_message();
   void configure(Configure message);
   void answer(MessageType type, std::uint64_t generation, std::string text = {});
+  void use_logs(std::vector<snapshot::ReopenedLog> logs);
   void quit();
   void terminate(int status);
 
@@ -49,6 +54,7 @@ class ServerProcess final : private io::Pollable {
   ProcessFacts facts_;
   Server server_;
   std::unique_ptr<Admin> admin_;
+  std::shared_ptr<const observe::ErrorLog> log_;  // the newest configuration's
   bool adopting_ = false;
   int exit_status_ = 0;
 };
@@ -81,7 +87,14 @@ void ServerProcess::on_events(std::uint32_t /*events*/) noexcept {
   control_.post([this] { take_message(); });
 }
 
+bool ServerProcess::has_message() const {
+  char next = 0;
+  return ::recv(channel_.fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 void ServerProcess::take_message() {
+  // An event and the look below may both have announced the same message.
+  if (!has_message()) return;
   auto message = channel_.receive(kConfigureLimits, soon());
   // The supervisor is gone, or what it says makes no sense.
   if (!message) return terminate(1);
@@ -96,15 +109,18 @@ void ServerProcess::take_message() {
       if (admin_) admin_->stop();
       quit();
       break;
+    case MessageType::use_logs: {
+      auto logs = decode_logs(std::move(*message));
+      if (!logs) return terminate(1);
+      use_logs(std::move(*logs));
+      break;
+    }
     case MessageType::quit: quit(); break;
     case MessageType::terminate: terminate(0); break;
     default: return terminate(1);
   }
   // Edge-triggered: another message may have come already.
-  char next = 0;
-  if (::recv(channel_.fd(), &next, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
-    control_.post([this] { take_message(); });
-  }
+  if (has_message()) control_.post([this] { take_message(); });
 }
 
 void ServerProcess::configure(Configure message) {
@@ -118,7 +134,8 @@ void ServerProcess::configure(Configure message) {
   if (generation.snapshot == nullptr || diagnostics.has_errors()) {
     return answer(MessageType::rejected, number, diagnostics.render());
   }
-  redirect_stderr(*generation.snapshot->error_log);
+  log_ = generation.snapshot->error_log;
+  redirect_stderr(*log_);
   adopting_ = true;
   server_.adopt(std::move(generation), [this, number](std::expected<void, std::string> adopted) {
     adopting_ = false;
@@ -133,6 +150,12 @@ void ServerProcess::configure(Configure message) {
 void ServerProcess::answer(MessageType type, std::uint64_t generation, std::string text) {
   const Answer message{.type = type, .generation = generation, .text = std::move(text)};
   if (!send_answer(channel_, message, soon())) terminate(1);
+}
+
+void ServerProcess::use_logs(std::vector<snapshot::ReopenedLog> logs) {
+  server_.reopen_logs(std::move(logs), [this] {
+    if (log_ != nullptr) redirect_stderr(*log_);
+  });
 }
 
 void ServerProcess::quit() {

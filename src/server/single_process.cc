@@ -12,6 +12,7 @@
 #include "server/admin.h"
 #include "server/local_socket.h"
 #include "server/pid_file.h"
+#include "server/reopening.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "snapshot/difference.h"
@@ -43,6 +44,7 @@ class SingleProcess final : private io::Pollable, private io::Timer {
   void on_signal(int number);
   void on_started(const std::expected<void, std::string>& adopted);
   void reload();
+  void reopen();
   void fail(std::string_view message);
   void end(int how);
 
@@ -130,6 +132,7 @@ void SingleProcess::on_signal(int number) {
     case SIGTERM:
     case SIGINT: return end(number);
     case SIGHUP: return reload();
+    case SIGUSR1: return reopen();
     case SIGCHLD: return;
     default:
       current_.snapshot->error_log->write(
@@ -151,6 +154,17 @@ void SingleProcess::end(int how) {
 
 void SingleProcess::on_timer() noexcept {
   server_.terminate([] {});
+}
+
+void SingleProcess::reopen() {
+  const auto log = current_.snapshot->error_log;
+  log->write(Level::notice, "reopening logs");
+  for (Opening* opening : {&current_, next_ ? &*next_ : nullptr}) {
+    if (opening == nullptr) continue;
+    server_.reopen_logs(reopen_logs(*opening, *log), [this] {
+      if (!pid_file_.empty()) redirect_stderr(*current_.snapshot->error_log);
+    });
+  }
 }
 
 void SingleProcess::reload() {

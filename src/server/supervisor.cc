@@ -24,6 +24,7 @@
 #include "server/daemon.h"
 #include "server/local_socket.h"
 #include "server/pid_file.h"
+#include "server/reopening.h"
 #include "server/server_child.h"
 #include "server/signals.h"
 #include "server/single_process.h"
@@ -77,6 +78,7 @@ class Supervisor {
   [[nodiscard]] ServerChild* find(pid_t pid) const;
   void retire(ServerChild& child);
 
+  void reopen();
   void begin_reload();
   [[nodiscard]] std::optional<Opening> open_next(const snapshot::LoadOptions& load);
   void take_over(Opening opening);
@@ -231,6 +233,7 @@ void Supervisor::on_signal(int number) {
     case SIGTERM:
     case SIGINT: return begin_end(MessageType::terminate);
     case SIGHUP: return resting_ ? serve_again() : begin_reload();
+    case SIGUSR1: return reopen();
     case SIGUSR2: return begin_upgrade();
     case SIGWINCH: return rest();
     default:
@@ -396,6 +399,19 @@ void Supervisor::on_server_end(pid_t pid, int status) {
   pause_ = lived > kStable ? kFirstPause : std::min(pause_ * 2, kLongestPause);
   spawn_at_ = now() + pause_;
   ++current_.message.restarts;
+}
+
+// --- logs
+
+void Supervisor::reopen() {
+  log(Level::notice, "reopening logs");
+  for (Opening* opening : {&current_, next_ ? &*next_ : nullptr}) {
+    if (opening == nullptr || opening->snapshot == nullptr) continue;
+    const auto logs = reopen_logs(*opening, *log_);
+    for (const auto& child : children_) child->use_logs(logs);
+    opening->snapshot->use_logs(logs);
+  }
+  if (state_ == State::serving) redirect_stderr(*log_);
 }
 
 // --- reload

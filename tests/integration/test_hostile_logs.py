@@ -1,22 +1,33 @@
 """Secrets stay out of every log, whatever the formats name."""
 import base64
+import gzip
 
 from support import wait_for
 from support.backend import response
+from support.syslog import SyslogServer
 
 TOKEN = "s3cr3t-planted-token"
 
 
 def test_a_planted_token_is_found_in_no_log(sallyport, make_backend):
+    with SyslogServer() as syslog:
+        plant_and_look(sallyport, make_backend, syslog)
+
+
+def plant_and_look(sallyport, make_backend, syslog):
     backend = make_backend(lambda request: b"poison\r\n\r\n" if request.target == "/broken" else response(
         "fine\n", fields=[("Set-Cookie", f"session={TOKEN}; HttpOnly"), ("WWW-Authenticate", "Basic")]))
     formats = "".join(f"""
         log_format {escape} escape={escape} '$remote_addr "$request" $status $remote_user '
             'a=$http_authorization c=$http_cookie one=$cookie_session s=$sent_http_set_cookie '
             'u=$upstream_http_set_cookie uc=$upstream_cookie_session p=$http_proxy_authorization';
-        access_log @dir@/{escape}.log {escape};""" for escape in ("default", "json", "none"))
+        access_log @dir@/{escape}.log {escape};
+        access_log @dir@/{escape}.gz {escape} gzip;
+        access_log @dir@/sites/$host-{escape}.log {escape};
+        access_log syslog:server={syslog.address} {escape};""" for escape in ("default", "json", "none"))
     proxy = sallyport(f"""
         error_log @dir@/error.log debug;
+        error_log syslog:server={syslog.address} debug format=json;
         {formats}
         server {{
             error_log @dir@/error.json debug format=json;
@@ -32,6 +43,9 @@ def test_a_planted_token_is_found_in_no_log(sallyport, make_backend):
             location / {{ proxy_pass http://@backend@; }}
         }}
     """, backend=backend)
+    sites = proxy.folder / "sites"
+    sites.mkdir()
+    sites.chmod(0o777)  # the server process opens these
     basic = base64.b64encode(f"user:{TOKEN}".encode()).decode()
     as_user = base64.b64encode(f"{TOKEN}:x".encode()).decode()
     planted = {"Authorization": [f"Bearer {TOKEN}", f"Basic {basic}", f"Basic {as_user}"],
@@ -60,10 +74,16 @@ def test_a_planted_token_is_found_in_no_log(sallyport, make_backend):
     for name in ("default.log", "json.log", "none.log"):
         wait_for(lambda log=name: len(proxy.read(log).splitlines()) >= asked, f"{asked} lines in {name}")
         assert "redacted" in proxy.read(name)
+    wait_for(lambda: len(syslog.messages) >= 3 * asked, "the messages to syslog")
     proxy.stop()
-    logs = [path for path in proxy.folder.rglob("*") if path.is_file() and path.suffix in (".log", ".json")]
-    assert len(logs) >= 5
-    for path in logs:
-        text = path.read_text(errors="replace")
+    logs = [path for path in proxy.folder.rglob("*")
+            if path.is_file() and path.suffix in (".log", ".json", ".gz")]
+    assert len(logs) >= 11
+    texts = {path.name: (gzip.decompress(path.read_bytes()) if path.suffix == ".gz"
+                         else path.read_bytes()).decode(errors="replace") for path in logs}
+    texts["syslog"] = "\n".join(syslog.messages)
+    for name in ("syslog", "default.gz", "example.com-json.log"):
+        assert "redacted" in texts[name], name
+    for name, text in texts.items():
         for secret in (TOKEN, basic, as_user, "planted"):
-            assert secret not in text, f"{path.name} has {secret}"
+            assert secret not in text, f"{name} has {secret}"

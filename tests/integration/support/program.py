@@ -280,6 +280,15 @@ class Sallyport(Program):
         assert done.returncode == 0, f"status failed: {done.stderr}"
         return json.loads(done.stdout)
 
+    def reopen(self):
+        """`sallyport reopen`, which returns when the old files are not written any more."""
+        done = subprocess.run(
+            [str(self.binary), "reopen", "-p", f"{self.folder}/", "-c",
+             str(self.folder / "conf/main.conf"), "-g", f"pid {self.folder}/program.pid;"],
+            env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=False,
+            timeout=seconds(20))
+        assert done.returncode == 0, f"reopen failed: {done.stderr}"
+
     def reload(self, text=None, **values):
         """Rewrites the configuration, sends HUP and waits for the next generation to serve."""
         before = self.status()["generation"]
