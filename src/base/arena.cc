@@ -9,10 +9,10 @@ namespace base {
 
 namespace {
 
+#ifndef SALLYPORT_SANITIZED  // there every use after free is to be seen
 // What a worker needs when all of a batch of requests are in flight.
 constexpr std::size_t kKeptBlocks = 128;
 
-#ifndef SALLYPORT_SANITIZED  // there every use after free is to be seen
 std::vector<std::unique_ptr<std::byte[]>>& kept_blocks() {
   thread_local std::vector<std::unique_ptr<std::byte[]>> blocks;
   return blocks;
