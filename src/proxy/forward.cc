@@ -182,7 +182,11 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
 
 async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& cluster) {
   upstream::TlsTarget tls;
-  upstream::Target target{.connect_timeout = *plan_.options->connect_timeout};
+  std::string preface;
+  if (const auto version = *plan_.options->proxy_protocol) {
+    preface = io::make_proxy_header(*version, exchange_.remote, exchange_.connection.local);
+  }
+  upstream::Target target{.connect_timeout = *plan_.options->connect_timeout, .preface = preface};
   if (destination_.https) {
     tls.context = context_.site.client_context(*plan_.tls_policy);
     tls.context_id = tls.context->id();

@@ -67,6 +67,12 @@ void set_http_version(Binding& binding) {
   }
 }
 
+constexpr std::array<config::Choice<std::optional<io::ProxyVersion>>, 4> kProxyProtocols{
+    {{"off", std::nullopt},
+     {"on", io::ProxyVersion::v1},
+     {"v1", io::ProxyVersion::v1},
+     {"v2", io::ProxyVersion::v2}}};
+
 constexpr auto kPassContexts = config::ContextSet(config::Context::location);
 
 constexpr config::DirectiveSpec kDirectives[] = {
@@ -141,6 +147,13 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "1.1",
      .documentation = "The protocol toward backends.",
      .set = set_http_version},
+    {.name = "proxy_protocol",
+     .contexts = kHttpServerLocation,
+     .syntax = "off | on | v1 | v2",
+     .default_text = "off",
+     .documentation = "Whether backends are told the client's address by a PROXY protocol header; "
+                      "each request then has a connection of its own. on is v1.",
+     .set = config::set_enum<&O::proxy_protocol, kProxyProtocols>},
     {.name = "proxy_ssl_verify",
      .contexts = kHttpServerLocation,
      .syntax = "on | off",

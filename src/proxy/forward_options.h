@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "config/directive.h"
 #include "http/method.h"
+#include "io/proxy_protocol.h"
 #include "tls/certificate.h"
 
 namespace proxy {
@@ -38,6 +40,7 @@ struct ForwardOptions {
   config::Setting<Milliseconds> read_timeout{Milliseconds(60'000)};
   config::Setting<Milliseconds> send_timeout{Milliseconds(60'000)};
   config::Setting<http::Version> http_version{http::Version::http_1_1};
+  config::Setting<std::optional<io::ProxyVersion>> proxy_protocol;  // toward backends
   config::Setting<std::vector<HeaderSetting>> set_headers;
   config::Setting<std::vector<std::string>> hide_headers;
   config::Setting<std::vector<std::string>> pass_headers;
@@ -50,9 +53,9 @@ struct ForwardOptions {
 
   auto settings(this auto& self) {
     return std::tie(self.buffering, self.request_buffering, self.connect_timeout, self.read_timeout,
-                    self.send_timeout, self.http_version, self.set_headers, self.hide_headers,
-                    self.pass_headers, self.redirects, self.ssl_name, self.ssl_server_name,
-                    self.ssl_verify, self.ssl_verify_depth, self.ssl_trusted);
+                    self.send_timeout, self.http_version, self.proxy_protocol, self.set_headers,
+                    self.hide_headers, self.pass_headers, self.redirects, self.ssl_name,
+                    self.ssl_server_name, self.ssl_verify, self.ssl_verify_depth, self.ssl_trusted);
   }
 };
 

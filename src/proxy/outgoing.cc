@@ -102,6 +102,11 @@ void name_destination(exchange::Exchange& exchange, std::string_view authority,
   exchange.proxy_port = is_unix ? std::uint16_t{0} : port;
 }
 
+// One that began with a client's address serves nobody else.
+bool keeps_connections(const ForwardPlan& plan, const upstream::KeepAlive& keep_alive) {
+  return keep_alive.max_idle > 0 && !plan.options->proxy_protocol->has_value();
+}
+
 std::uint16_t port_of(std::string_view authority, std::uint16_t standard) {
   const auto colon = authority.rfind(':');
   if (colon == std::string_view::npos || authority.ends_with(']')) return standard;
@@ -126,7 +131,7 @@ std::expected<Destination, std::string> choose_destination(Context& context,
                        .authority = plan.target.authority,
                        .target = build_target(context, plan, plan.target),
                        .group = nullptr,
-                       .keeps_connections = plan.cluster->keep_alive.max_idle > 0};
+                       .keeps_connections = keeps_connections(plan, plan.cluster->keep_alive)};
   }
   const std::string_view url = plan.dynamic->evaluate(exchange);
   auto parsed = parse_pass_target(url);
@@ -138,7 +143,7 @@ std::expected<Destination, std::string> choose_destination(Context& context,
   destination.group = context.site.group(destination.authority);
   const upstream::KeepAlive& keep_alive =
       destination.group != nullptr ? destination.group->spec().keep_alive : plan.keep_alive;
-  destination.keeps_connections = keep_alive.max_idle > 0;
+  destination.keeps_connections = keeps_connections(plan, keep_alive);
   name_destination(exchange, destination.authority,
                    port_of(destination.authority, parsed->https ? 443 : 80));
   return destination;

@@ -1,6 +1,7 @@
 #include "upstream/cluster.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -356,6 +357,12 @@ async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target targ
     co_return std::unexpected(std::move(failure));
   }
   surroundings_.counters.add(Counter::upstream_connects);
+  if (!target.preface.empty()) {
+    std::array<iovec, 1> piece{io::piece_of(target.preface)};
+    if (const auto sent = co_await io::write_all(**plain, piece, limit()); !sent) {
+      co_return std::unexpected(failed(lease, Failure::Phase::connecting, sent.error()));
+    }
+  }
   Transport transport{.stream = *std::move(plain)};
   if (target.tls != nullptr) {
     auto secured = co_await surroundings_.connector.secure(std::move(transport.stream), *target.tls,
@@ -370,6 +377,7 @@ async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target targ
   }
   lease.connection_ =
       std::make_unique<Connection>(std::move(transport), identity_of(*lease.peer_, target));
+  lease.connection_->single_use = !target.preface.empty();
   co_return std::move(lease);
 }
 
@@ -399,7 +407,7 @@ async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {
       co_return std::unexpected(no_peer(Failure::Phase::resolving, learned.error()));
     }
   }
-  const bool fresh = target.fresh_only || attempts->repeat_;
+  const bool fresh = target.fresh_only || !target.preface.empty() || attempts->repeat_;
   const Choice choice = choose(*attempts);
   if (choice.peer == nullptr) {
     co_return std::unexpected(no_peer(Failure::Phase::balancing, {.code = ErrorCode::unavailable,

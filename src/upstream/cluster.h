@@ -51,6 +51,9 @@ struct Target {
   std::chrono::milliseconds connect_timeout{60'000};  // for the connect and again for the handshake
   base::Deadline deadline = base::kNoDeadline;  // for all of it
   bool fresh_only = false;  // take no idle connection
+  // Sent first on a new connection, before its handshake: a PROXY protocol header. It speaks of one
+  // client, so such a request takes no idle connection, and its own serves no other.
+  std::string_view preface{};
 };
 
 /// Why there is no connection. The peer's failure is counted already.

@@ -31,6 +31,7 @@ class Connection final : private io::Waiter, private io::Timer {
   [[nodiscard]] bool matches(const Identity& identity) const noexcept;
 
   std::uint64_t requests = 0;  // served, the current one not counted
+  bool single_use = false;     // bound to one client: never pooled
 
  private:
   friend class Pool;

@@ -71,7 +71,9 @@ std::unique_ptr<Connection> Pool::take(const Identity& identity) {
 
 bool Pool::put(std::unique_ptr<Connection> connection) {
   if (closed_ || options_.max_idle == 0 || options_.idle_timeout.count() == 0) return false;
-  if (connection->requests >= options_.max_requests || !connection->is_quiet()) return false;
+  if (connection->single_use || connection->requests >= options_.max_requests ||
+      !connection->is_quiet())
+    return false;
   if (size_ >= options_.max_idle) discard_oldest();
   Connection& idle = *connection;
   idle.pool_ = this;

@@ -31,8 +31,8 @@ class Pool {
   /// The connection that was used last, or null.
   [[nodiscard]] std::unique_ptr<Connection> take(const Identity& identity);
 
-  /// Keeps an idle connection, or closes it: pool off or closed, too many requests served, no
-  /// quiet. True when it is kept.
+  /// Keeps an idle connection, or closes it: pool off or closed, bound to one client, too many
+  /// requests served, no quiet. True when it is kept.
   bool put(std::unique_ptr<Connection> connection);
 
   /// Closes the idle connections of a peer that is gone.

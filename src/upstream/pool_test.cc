@@ -64,6 +64,14 @@ TEST(Pool, GivesTheConnectionThatWasUsedLast) {
   EXPECT_EQ(world.counters.get(observe::Counter::upstream_idle), 1U);
 }
 
+TEST(Pool, KeepsNoConnectionThatIsBoundToOneClient) {
+  World world;
+  auto made = world.make();
+  made.ours->single_use = true;
+  EXPECT_FALSE(world.pool.put(std::move(made.ours)));
+  EXPECT_TRUE(hears_the_end(*made.backend));
+}
+
 TEST(Pool, NeverMixesPeersOrTlsIdentities) {
   World world;
   const TlsTarget kept{.context_id = 1, .server_name = "a", .verify_name = "a"};

@@ -519,6 +519,62 @@ TEST(KeepAlive, EndsAfterItsTimeItsRequestsAndInADrain) {
   EXPECT_TRUE(drained.is_over());
 }
 
+TEST(ProxyProtocolToBackends, OpensEachConnectionAndIsNeverSharedByTwoRequests) {
+  ProxyWorld world(to_backend("proxy_protocol on;"));
+  Peer client = world.connect();
+  for (const auto count : {1U, 2U}) {
+    client.send(kGet);
+    ASSERT_EQ(world.connector.connections.size(), count);
+    EXPECT_EQ(world.backend().received(),
+              "PROXY TCP4 10.9.8.7 127.0.0.1 40000 8000\r\n"
+              "GET /x HTTP/1.1\r\nHost: 10.0.0.1:80\r\nConnection: close\r\n\r\n");
+    world.backend().send(kEmpty);
+    EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
+    EXPECT_TRUE(world.backend().is_over());
+  }
+  EXPECT_EQ(world.count(observe::Counter::upstream_idle), 0U);
+}
+
+TEST(ProxyProtocolToBackends, TakesNoConnectionThatOtherRequestsLeft) {
+  ProxyWorld world(
+      "upstream u { server 10.0.0.1:80; }"
+      "server { listen 127.0.0.1:8000; location / { proxy_pass http://u; }"
+      " location /told { proxy_pass http://u; proxy_protocol v2; } }");
+  Peer client = world.connect();
+  client.send(kGet);
+  EXPECT_THAT(world.backend().received(), StartsWith("GET /x "));
+  world.backend().send(kEmpty);
+  EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
+  client.send("GET /told HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_EQ(world.connector.connections.size(), 2U);
+  EXPECT_THAT(world.backend().received(),
+              StartsWith(std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11", 14)));
+  world.backend().send(kEmpty);
+  EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(ProxyProtocolToBackends, ComesAgainWithEachAttempt) {
+  ProxyWorld world(
+      "upstream u { server 10.0.0.1:80; server 10.0.0.2:80; }"
+      "server { listen 127.0.0.1:8000; location / { proxy_pass http://u; proxy_protocol v1; } }");
+  Peer client = world.connect();
+  client.send(kGet);
+  EXPECT_THAT(world.backend().received(), StartsWith("PROXY TCP4 10.9.8.7 "));
+  world.backend().close();
+  ASSERT_EQ(world.connector.connections.size(), 2U);
+  EXPECT_THAT(world.backend().received(), StartsWith("PROXY TCP4 10.9.8.7 "));
+  world.backend().send(kEmpty);
+  EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(ProxyProtocolToBackends, TellsTheAddressThatRealIpFound) {
+  ProxyWorld world(to_backend("proxy_protocol v1; set_real_ip_from 10.9.8.7;"));
+  Peer client = world.connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 2001:db8::9\r\n\r\n");
+  EXPECT_THAT(world.backend().received(),
+              StartsWith("PROXY TCP6 2001:db8::9 ::ffff:127.0.0.1 0 8000\r\nGET / "));
+}
+
 TEST(KeepAlive, IsNotGivenToHttp10UnlessAskedFor) {
   ProxyWorld world(to_backend());
   Peer client = world.connect();
