@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <limits>
+#include <string>
 
 #include "base/bytes.h"
 
@@ -192,10 +194,39 @@ bool is_stale_socket(const base::Address& address) {
   return refused && ::unlink(path.c_str()) == 0;
 }
 
+// Multipath TCP where it was asked for and the kernel has it, else TCP.
+base::Fd make_listening_socket(const base::Address& address, const ListenOptions& options,
+                               std::vector<OptionFailure>& ignored) {
+  constexpr int kType = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  if (options.multipath && address.is_ip()) {
+    base::Fd socket(::socket(address.family(), kType, IPPROTO_MPTCP));
+    if (socket) return socket;
+    ignored.push_back({"multipath", base::error_from_errno(errno, "socket() failed")});
+  }
+  return base::Fd(::socket(address.family(), kType, 0));
+}
+
+base::Result<void> bind_to(int socket, const base::Address& address) {
+  int bound = ::bind(socket, address.native(), address.native_size());
+  if (bound != 0 && errno == EADDRINUSE && address.is_unix() && is_stale_socket(address)) {
+    bound = ::bind(socket, address.native(), address.native_size());
+  }
+  if (bound != 0) return base::fail(base::error_from_errno(errno, "bind() failed"));
+  if (!address.is_unix()) return {};
+  // To connect is to write, and the umask has taken that from all but the owner.
+  const std::string path = address.text().substr(5);
+  if (!path.starts_with('@') && ::chmod(path.c_str(), 0666) != 0) {
+    return base::fail(base::error_from_errno(errno, "chmod() failed"));
+  }
+  return {};
+}
+
 }  // namespace
 
-base::Result<base::Fd> open_listener(const base::Address& address, const ListenOptions& options) {
-  base::Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+base::Result<base::Fd> open_listener(const base::Address& address, const ListenOptions& options,
+                                     std::vector<OptionFailure>* ignored) {
+  std::vector<OptionFailure> failures;
+  base::Fd socket = make_listening_socket(address, options, failures);
   if (!socket) return base::fail(base::error_from_errno(errno, "socket() failed"));
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -206,14 +237,13 @@ base::Result<base::Fd> open_listener(const base::Address& address, const ListenO
     const int only = options.ipv6_only ? 1 : 0;
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
   }
-  int bound = ::bind(socket.get(), address.native(), address.native_size());
-  if (bound != 0 && errno == EADDRINUSE && address.is_unix() && is_stale_socket(address)) {
-    bound = ::bind(socket.get(), address.native(), address.native_size());
-  }
-  if (bound != 0) return base::fail(base::error_from_errno(errno, "bind() failed"));
+  TRY_VOID(bind_to(socket.get(), address));
+  std::ranges::move(set_listen_options(socket.get(), address, options),
+                    std::back_inserter(failures));
   if (::listen(socket.get(), options.backlog) != 0) {
     return base::fail(base::error_from_errno(errno, "listen() failed"));
   }
+  if (ignored != nullptr) *ignored = std::move(failures);
   return socket;
 }
 

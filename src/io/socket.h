@@ -6,11 +6,13 @@
 #include <coroutine>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "async/scope.h"
 #include "async/task.h"
 #include "base/address.h"
 #include "base/fd.h"
+#include "io/listen_options.h"
 #include "io/stream.h"
 
 namespace io {
@@ -59,15 +61,12 @@ class SocketStream final : public Stream, private Pollable {
 [[nodiscard]] async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(
     EventLoop& loop, base::Address peer, base::Deadline deadline);
 
-struct ListenOptions {
-  int backlog = 511;         // nginx's default on Linux
-  bool reuse_port = false;
-  bool ipv6_only = true;
-};
 /// A bound, listening, non-blocking socket. Unix sockets replace a stale file of the same name only
-/// if nobody answers there.
+/// if nobody answers there, and everyone may connect to them, as nginx's. `ignored`, where given,
+/// gets the options that the kernel did not take.
 [[nodiscard]] base::Result<base::Fd> open_listener(const base::Address& address,
-                                                   const ListenOptions& options);
+                                                   const ListenOptions& options,
+                                                   std::vector<OptionFailure>* ignored = nullptr);
 
 struct Accepted {
   base::Fd socket;

@@ -34,6 +34,7 @@ namespace observe {
   X(handshakes_resumed, counter, "TLS handshakes with clients that resumed a session")               \
   X(handshakes_failed, counter, "TLS handshakes with clients that failed")                           \
   X(plain_on_tls_port, counter, "plain HTTP requests that came to a TLS port")                       \
+  X(proxy_headers_refused, counter, "connections closed: no sound PROXY protocol header came")        \
   X(requests, counter, "requests whose head was accepted")                                           \
   X(requests_active, gauge, "requests that are being served")                                        \
   X(responses_1xx, counter, "responses with a status of 1xx, upgrades included")                     \

@@ -8,6 +8,7 @@
 #include "http/h1/response_sender.h"
 #include "observe/histogram.h"
 #include "proxy/context.h"
+#include "proxy/proxy_header.h"
 #include "proxy/request_body.h"
 #include "proxy/response.h"
 #include "proxy/serve.h"
@@ -351,7 +352,8 @@ struct OpenConnection {
                                                                          io::Accepted accepted,
                                                                          base::Address local) {
   OpenConnection open;
-  const ListenGroup* group = worker.site->find(local);
+  const std::shared_ptr<Site> site = worker.site;
+  const ListenGroup* group = site->find(local);
   if (group == nullptr) co_return open;
   auto socket = io::SocketStream::adopt(worker.loop, std::move(accepted.socket));
   if (!socket) co_return open;
@@ -364,8 +366,12 @@ struct OpenConnection {
   const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
   if (*options.tcp_nodelay && !local.is_unix()) (*socket)->set_no_delay(true);
   open.stream = *std::move(socket);
+  if (group->proxy_protocol && !co_await take_proxy_header(worker, facts, *open.stream, *group)) {
+    open.stream.reset();
+    co_return open;
+  }
   if (group->tls) {
-    open.stream = co_await secure(worker, facts, std::move(open.stream), *group, worker.site);
+    open.stream = co_await secure(worker, facts, std::move(open.stream), *group, site);
   }
   co_return open;
 }

@@ -16,6 +16,7 @@
 #include "accesslog/access_log.h"
 #include "base/address.h"
 #include "config/level.h"
+#include "io/listen_options.h"
 #include "proxy/plan.h"
 #include "proxy/traffic.h"
 #include "route/name_table.h"
@@ -47,8 +48,8 @@ struct VirtualServer {
 struct ListenGroup {
   base::Address address;
   bool tls = false;
-  int backlog = 511;
-  bool ipv6_only = true;
+  bool proxy_protocol = false;  // connections begin with a PROXY protocol header
+  io::ListenOptions socket;
   std::vector<const VirtualServer*> servers;
   route::NameTable names;               // to an index in `servers`
   std::size_t default_server = 0;

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "config/directive.h"
+#include "io/listen_options.h"
 #include "route/route_table.h"
 
 namespace route {
@@ -15,9 +16,10 @@ struct ListenOptions {
   base::Address address;
   bool default_server = false;
   bool tls = false;
-  int backlog = 511;       // nginx's on Linux
-  bool ipv6_only = true;
-  bool has_socket_options = false;  // backlog, ipv6only, ...: allowed once per address
+  bool http2 = false;
+  bool proxy_protocol = false;
+  io::ListenOptions socket{};
+  bool has_socket_options = false;  // backlog, ipv6only, bind, ...: allowed once per address
   config::Position where;
 };
 
@@ -36,10 +38,5 @@ struct LocationOptions {
 };
 
 extern const config::Feature kFeature;
-
-/// Reads one address of `listen`: "80", "*:80", "127.0.0.1", "[::]:80", "localhost:80",
-/// "unix:/path". The error is in nginx's words.
-[[nodiscard]] std::expected<std::vector<base::Address>, std::string> parse_listen_address(
-    std::string_view text);
 
 }  // namespace route

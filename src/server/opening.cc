@@ -58,24 +58,37 @@ bool shares_its_port(const base::Fd& socket) {
   return ::getsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &value, &size) == 0 && value != 0;
 }
 
-/// The same sockets once more, with what may have changed about them, and as many more as there are
-/// workers without one. Workers that are fewer than sockets serve several: none is closed, since
-/// that would reset what is queued in it.
+/// The same sockets once more, and as many more as there are workers without one. Workers that are
+/// fewer than sockets serve several: none is closed, since that would reset what is queued in it.
+/// The options of those that are open change when everything else is well.
 base::Result<ListenerSockets> share(const ListenerSockets& open, const snapshot::ListenerSpec& spec,
-                                    unsigned workers) {
+                                    unsigned workers, config::Diagnostics& diagnostics) {
   ListenerSockets shared{.address = open.address, .tls = spec.tls};
-  for (const base::Fd& socket : open.sockets) {
-    ::listen(socket.get(), spec.options.backlog);
-    shared.sockets.push_back(socket.duplicate());
+  for (const base::Fd& socket : open.sockets) shared.sockets.push_back(socket.duplicate());
+  if (spec.address.is_unix() || open.sockets.empty()) return shared;
+  io::ListenOptions options =
+      io::keep_fixed_options(open.sockets.front().get(), spec.address, spec.options);
+  if (options.multipath != spec.options.multipath ||
+      options.ipv6_only != spec.options.ipv6_only) {
+    diagnostics.warning({}, fmt::format("a new \"multipath\" or \"ipv6only\" of {} takes effect "
+                                        "after a restart",
+                                        spec.address.text()));
   }
-  if (spec.address.is_unix() || !shares_its_port(open.sockets.front())) return shared;
-  io::ListenOptions options = spec.options;
+  if (!shares_its_port(open.sockets.front())) return shared;
   options.reuse_port = true;
   while (shared.sockets.size() < workers) {
     TRY(auto socket, io::open_listener(spec.address, options));
     shared.sockets.push_back(std::move(socket));
   }
   return shared;
+}
+
+void warn_of_ignored(const base::Address& address, std::span<const io::OptionFailure> failures,
+                     config::Diagnostics& diagnostics) {
+  for (const io::OptionFailure& failure : failures) {
+    diagnostics.warning({}, fmt::format("\"{}\" of {} is ignored: {}", failure.option,
+                                        address.text(), base::describe(failure.error)));
+  }
 }
 
 /// A bind without SO_REUSEPORT to every new address, before any of them is ours: with that option,
@@ -97,8 +110,10 @@ void open_listeners(Opening& opening, std::span<const ListenerSockets> current,
                     config::Diagnostics& diagnostics) {
   for (const snapshot::ListenerSpec& spec : opening.snapshot->listeners) {
     const ListenerSockets* open = find(current, spec.address);
-    auto sockets = open != nullptr ? share(*open, spec, opening.message.workers)
-                                   : open_sockets(spec, opening.message.workers);
+    std::vector<io::OptionFailure> ignored;
+    auto sockets = open != nullptr ? share(*open, spec, opening.message.workers, diagnostics)
+                                   : open_sockets(spec, opening.message.workers, ignored);
+    warn_of_ignored(spec.address, ignored, diagnostics);
     if (sockets) {
       opening.message.listeners.push_back(std::move(*sockets));
     } else {
@@ -199,6 +214,11 @@ std::optional<Opening> open_configuration(const StartOptions& options,
     return std::nullopt;
   }
   make_temporary_directory(*opening, diagnostics);
+  for (const snapshot::ListenerSpec& spec : opening->snapshot->listeners) {
+    const ListenerSockets* open = find(current, spec.address);
+    if (open == nullptr) continue;
+    warn_of_ignored(spec.address, change_options(*open, spec.options), diagnostics);
+  }
   return opening;
 }
 
@@ -210,13 +230,31 @@ std::vector<std::string_view> needs_new_process(const snapshot::ProcessOptions& 
   return directives;
 }
 
-base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec, unsigned workers) {
+std::vector<io::OptionFailure> change_options(const ListenerSockets& open,
+                                              const io::ListenOptions& options) {
+  std::vector<io::OptionFailure> failures;
+  for (const base::Fd& socket : open.sockets) {
+    // What one socket does not take, its siblings don't either.
+    failures = io::change_listen_options(socket.get(), open.address, options);
+  }
+  return failures;
+}
+
+void restore_options(const Opening& opening) {
+  for (const snapshot::ListenerSpec& spec : opening.snapshot->listeners) {
+    const ListenerSockets* open = find(opening.message.listeners, spec.address);
+    if (open != nullptr) static_cast<void>(change_options(*open, spec.options));
+  }
+}
+
+base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec, unsigned workers,
+                                           std::vector<io::OptionFailure>& ignored) {
   ListenerSockets listener{.address = spec.address, .tls = spec.tls};
   const bool is_unix = spec.address.is_unix();
   io::ListenOptions options = spec.options;
   options.reuse_port = !is_unix;
   for (unsigned index = 0; index < (is_unix ? 1 : workers); ++index) {
-    TRY(auto socket, io::open_listener(spec.address, options));
+    TRY(auto socket, io::open_listener(spec.address, options, &ignored));
     listener.sockets.push_back(std::move(socket));
   }
   return listener;

@@ -50,9 +50,18 @@ struct Opening {
 [[nodiscard]] std::vector<std::string_view> needs_new_process(
     const snapshot::ProcessOptions& have, const snapshot::ProcessOptions& wanted);
 
-/// One socket per worker with SO_REUSEPORT, or one for a Unix address.
+/// One socket per worker with SO_REUSEPORT, or one for a Unix address. `ignored` gets the options
+/// that the kernel did not take.
 [[nodiscard]] base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec,
-                                                         unsigned workers);
+                                                         unsigned workers,
+                                                         std::vector<io::OptionFailure>& ignored);
+
+/// Options of sockets that listen already; what the kernel did not take.
+std::vector<io::OptionFailure> change_options(const ListenerSockets& open,
+                                              const io::ListenOptions& options);
+/// After a reload that was given up: the sockets have again what the configuration says that goes
+/// on.
+void restore_options(const Opening& opening);
 
 /// Removes the files of the Unix sockets in `gone` that are not in `kept`.
 void unlink_sockets(std::span<const ListenerSockets> gone, std::span<const ListenerSockets> kept);

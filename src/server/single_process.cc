@@ -194,6 +194,7 @@ void SingleProcess::reload() {
               Level::notice, fmt::format("reloaded: generation {}; {}", generation_, report));
         } else {
           unlink_sockets(next_->message.listeners, current_.message.listeners);
+          restore_options(current_);
           log->write(Level::emerg, "not reloaded: " + adopted.error());
         }
         next_.reset();

@@ -489,6 +489,7 @@ void Supervisor::drop_reload(std::string_view why) {
   if (!next_) return;
   if (successor_ != nullptr) std::exchange(successor_, nullptr)->kill();
   unlink_sockets(next_->message.listeners, current_.message.listeners);
+  restore_options(current_);
   next_.reset();
   if (!before_) trial_ = 0;
   trial_given_up_ = false;

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "content/return_directive.h"
@@ -44,6 +46,8 @@ class Builder {
   void add_names(const Level& level, const route::ServerOptions& options,
                  const proxy::VirtualServer& server, proxy::ListenGroup& group);
   proxy::ListenGroup& group_for(const route::ListenOptions& listen);
+  void take_socket_options(const route::ListenOptions& listen, proxy::ListenGroup& group);
+  void take_protocols(const route::ListenOptions& listen, proxy::ListenGroup& group);
   void add_certificates(const Level& level, proxy::VirtualServer& server);
   void finish_groups();
 
@@ -55,6 +59,9 @@ class Builder {
   proxy::PlanMaker plans_;
   std::map<std::string, proxy::ListenGroup*> groups_;  // by address
   std::map<const proxy::ListenGroup*, config::Position> default_of_;
+  std::map<const proxy::ListenGroup*, config::Position> options_of_;
+  using Protocols = std::array<bool, 3>;  // ssl, http2, proxy_protocol
+  std::map<const proxy::ListenGroup*, std::pair<Protocols, config::Position>> protocols_of_;
   std::set<tls::KeyId> keys_;
   std::set<const proxy::VirtualServer*> secured_;  // whose certificates were looked at
 };
@@ -95,19 +102,40 @@ void Builder::build(Level& http) {
   built_.names.insert(built_.names.end(), plans_.names().begin(), plans_.names().end());
 }
 
+// nginx allows them in one `listen` of each address.
+void Builder::take_socket_options(const route::ListenOptions& listen, proxy::ListenGroup& group) {
+  if (!listen.has_socket_options) return;
+  const auto [first, is_new] = options_of_.try_emplace(&group, listen.where);
+  if (is_new) {
+    group.socket = listen.socket;
+    return;
+  }
+  diagnostics_.error(listen.where, "duplicate listen options for " + listen.address.text(),
+                     "the first time is at " + diagnostics_.place(first->second));
+}
+
+// An address has what any of its servers asks for. As nginx, a bare `listen` goes along in silence;
+// those that ask for something else are warned of.
+void Builder::take_protocols(const route::ListenOptions& listen, proxy::ListenGroup& group) {
+  group.tls = group.tls || listen.tls;
+  group.proxy_protocol = group.proxy_protocol || listen.proxy_protocol;
+  const Protocols protocols{listen.tls, listen.http2, listen.proxy_protocol};
+  if (protocols == Protocols{}) return;
+  const auto [first, is_new] =
+      protocols_of_.try_emplace(&group, std::pair(protocols, listen.where));
+  if (is_new || first->second.first == protocols) return;
+  diagnostics_.warning(listen.where, "protocol options redefined for " + listen.address.text(),
+                       "the first time is at " + diagnostics_.place(first->second.second));
+}
+
 proxy::ListenGroup& Builder::group_for(const route::ListenOptions& listen) {
   auto& group = groups_[listen.address.text()];
   if (group == nullptr) {
     group = built_.listing.groups.emplace_back(std::make_unique<proxy::ListenGroup>()).get();
     group->address = listen.address;
-    group->backlog = listen.backlog;
-    group->ipv6_only = listen.ipv6_only;
   }
-  if (listen.has_socket_options) {
-    group->backlog = listen.backlog;
-    group->ipv6_only = listen.ipv6_only;
-  }
-  group->tls = group->tls || listen.tls;
+  take_socket_options(listen, *group);
+  take_protocols(listen, *group);
   if (listen.default_server) {
     const auto [first, is_new] = default_of_.try_emplace(group, listen.where);
     if (!is_new) {

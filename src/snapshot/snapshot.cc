@@ -167,11 +167,8 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
   snapshot->process = process_options(snapshot->levels, flags.compat_nginx);
   snapshot->names = snapshot->built.names;
   for (const auto& group : snapshot->built.listing.groups) {
-    snapshot->listeners.push_back({group->address,
-                                   {.backlog = group->backlog,
-                                    .reuse_port = !group->address.is_unix(),
-                                    .ipv6_only = group->ipv6_only},
-                                   group->tls});
+    auto& listener = snapshot->listeners.emplace_back(group->address, group->socket, group->tls);
+    listener.options.reuse_port = !group->address.is_unix();
   }
   return snapshot;
 }

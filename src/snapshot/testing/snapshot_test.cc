@@ -68,6 +68,32 @@ TEST(Load, GivesEachAddressOneListenerWithItsSocketOptions) {
   EXPECT_FALSE(specs[2].options.reuse_port);
 }
 
+TEST(Load, TakesSocketOptionsOfAnAddressOnce) {
+  const Loaded loaded(
+      "http { server { listen 127.0.0.1:80 rcvbuf=64k; }\n"
+      "server { listen 127.0.0.1:80 bind; }\n"
+      "server { listen 127.0.0.1:80; } }");
+  EXPECT_EQ(loaded.snapshot, nullptr);
+  EXPECT_THAT(loaded.messages(),
+              HasSubstr("duplicate listen options for 127.0.0.1:80 in /etc/sallyport.conf:2"));
+  EXPECT_THAT(loaded.messages(), HasSubstr("the first time is at /etc/sallyport.conf:1"));
+  EXPECT_EQ(loaded.diagnostics.error_count(), 1U) << loaded.messages();
+}
+
+TEST(Load, WarnsWhenServersOfOneAddressAskForDifferentProtocols) {
+  const Loaded loaded(
+      "http { server { listen 127.0.0.1:80; }\n"
+      "server { listen 127.0.0.1:80 http2; }\n"
+      "server { listen 127.0.0.1:80; }\n"
+      "server { listen 127.0.0.1:80 proxy_protocol; } }");
+  ASSERT_NE(loaded.snapshot, nullptr) << loaded.messages();
+  EXPECT_THAT(loaded.messages(),
+              HasSubstr("protocol options redefined for 127.0.0.1:80 in /etc/sallyport.conf:4"));
+  EXPECT_THAT(loaded.messages(), HasSubstr("the first time is at /etc/sallyport.conf:2"));
+  EXPECT_THAT(loaded.messages(), Not(HasSubstr("redefined for 127.0.0.1:80 in "
+                                               "/etc/sallyport.conf:3")));
+}
+
 TEST(Load, FillsProcessOptions) {
   const Loaded loaded(
       "user www web; daemon off; worker_processes 3; pid run/my.pid;"
