@@ -258,8 +258,9 @@ void add_listen(Binding& binding) {
   const auto known = [&](const base::Address& address) {
     return std::ranges::find(all, address, &ListenOptions::address) != all.end();
   };
-  if (std::ranges::any_of(*addresses, known)) {
-    return binding.error("a duplicate listen " + binding.argument(0),
+  const auto twice = std::ranges::find_if(*addresses, known);
+  if (twice != addresses->end()) {
+    return binding.error("a duplicate listen " + twice->text(),
                          "one server listens on an address once");
   }
   for (const base::Address& address : *addresses) {

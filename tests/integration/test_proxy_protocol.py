@@ -195,7 +195,7 @@ def test_a_slow_drip_does_not_extend_the_time(gate):
             except OSError:
                 return True
             return False
-        wait_for(drip, "the connection to be closed", within=20)
+        wait_for(drip, "the connection to be closed", within=5)
     assert refused(gate) == 1
 
 
