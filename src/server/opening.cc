@@ -68,8 +68,7 @@ base::Result<ListenerSockets> share(const ListenerSockets& open, const snapshot:
   if (spec.address.is_unix() || open.sockets.empty()) return shared;
   io::ListenOptions options =
       io::keep_fixed_options(open.sockets.front().get(), spec.address, spec.options);
-  if (options.multipath != spec.options.multipath ||
-      options.ipv6_only != spec.options.ipv6_only) {
+  if (options.multipath != spec.options.multipath || options.ipv6_only != spec.options.ipv6_only) {
     diagnostics.warning({}, fmt::format("a new \"multipath\" or \"ipv6only\" of {} takes effect "
                                         "after a restart",
                                         spec.address.text()));
