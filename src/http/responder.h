@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "async/task.h"
-#include "base/clock.h"
 #include "base/result.h"
 #include "http/head.h"
+#include "io/patience.h"
 
 namespace http {
 
@@ -26,19 +26,19 @@ class Responder {
 
   /// A 1xx response. Not for clients of HTTP/1.0, which never get one: it is left out.
   [[nodiscard]] virtual async::Task<base::Result<void>> send_interim(const ResponseHead& head,
-                                                                     base::Deadline deadline) = 0;
+                                                                     io::Patience patience) = 0;
   /// The head and, in the same write, the first bytes of the body. `head.fields` has no framing
   /// fields, except the Content-Length that answers to HEAD and 304 tell about. With End::yes,
   /// `first` is the whole body.
   [[nodiscard]] virtual async::Task<base::Result<void>> send_head(const ResponseHead& head,
                                                                   std::string_view first, End end,
-                                                                  base::Deadline deadline) = 0;
+                                                                  io::Patience patience) = 0;
   /// More of the body. `piece` may be empty with End::yes.
   [[nodiscard]] virtual async::Task<base::Result<void>> send_body(std::string_view piece, End end,
-                                                                  base::Deadline deadline) = 0;
+                                                                  io::Patience patience) = 0;
   /// Ends the body with trailers (left out where the client can't take them).
   [[nodiscard]] virtual async::Task<base::Result<void>> finish(const Fields& trailers,
-                                                               base::Deadline deadline) = 0;
+                                                               io::Patience patience) = 0;
 
   /// No further request is wanted after this one: said in the head, if that is still to be sent.
   virtual void close_after() noexcept = 0;

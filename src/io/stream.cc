@@ -17,6 +17,11 @@ bool StreamOperation::suspend(std::coroutine_handle<> self, async::Scope* scope)
   return true;
 }
 
+void StreamOperation::move_deadline(base::Deadline deadline) noexcept {
+  deadline_ = deadline;
+  if (handle_ != nullptr) stream_.loop().timers().set(*this, deadline_);
+}
+
 void StreamOperation::fail_with(base::ErrorCode code) noexcept {
   store(base::Error{.code = code});
   finish();
@@ -35,6 +40,7 @@ bool ReadOperation::attempt() noexcept {
 }
 
 bool WriteOperation::attempt() noexcept {
+  bool moved = false;
   while (!pieces_.empty()) {
     if (pieces_.front().iov_len == 0) {
       pieces_ = pieces_.subspan(1);
@@ -42,11 +48,15 @@ bool WriteOperation::attempt() noexcept {
     }
     const auto written = stream_.try_write(pieces_);
     if (!written) {
-      if (written.error().is(base::ErrorCode::would_block)) return false;
+      if (written.error().is(base::ErrorCode::would_block)) {
+        if (moved) move_deadline(patience_.until(stream_.loop().now()));
+        return false;
+      }
       result_ = std::unexpected(written.error());
       return true;
     }
     pieces_ = advance(pieces_, *written);
+    moved = true;
   }
   return true;
 }

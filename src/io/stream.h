@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "io/event_loop.h"
+#include "io/patience.h"
 #include "io/timers.h"
 
 namespace io {
@@ -102,6 +103,8 @@ class StreamOperation : public Waiter, public async::Cancellable, public Timer {
   /// True when the operation is over (its result is stored), false when it would block.
   virtual bool attempt() noexcept = 0;
   virtual void store(const base::Error& error) noexcept = 0;
+  /// Something was done: from now on this is the deadline.
+  void move_deadline(base::Deadline deadline) noexcept;
 
   Stream& stream_;
   const Direction direction_;
@@ -131,14 +134,18 @@ class ReadOperation final : public StreamOperation {
 
 class WriteOperation final : public StreamOperation {
  public:
-  WriteOperation(Stream& stream, std::span<iovec> pieces, base::Deadline deadline) noexcept
-      : StreamOperation(stream, Direction::write, deadline, Waiting::busy), pieces_(pieces) {}
+  WriteOperation(Stream& stream, std::span<iovec> pieces, Patience patience) noexcept
+      : StreamOperation(stream, Direction::write, patience.until(stream.loop().now()),
+                        Waiting::busy),
+        pieces_(pieces),
+        patience_(patience) {}
   [[nodiscard]] base::Result<void> await_resume() const noexcept { return result_; }
 
  private:
   bool attempt() noexcept override;
   void store(const base::Error& error) noexcept override { result_ = std::unexpected(error); }
   std::span<iovec> pieces_;
+  Patience patience_;
   base::Result<void> result_;
 };
 
@@ -167,11 +174,10 @@ class ReadyOperation final : public StreamOperation {
 }
 
 /// All of `pieces`, which are changed on the way (they say what is left); they must stay in place.
-/// The deadline is for the whole: callers that mean "between two writes" pass pieces of bounded
-/// size.
+/// A deadline is for the whole; a Patience may bound the pauses between two writes instead.
 [[nodiscard]] inline WriteOperation write_all(Stream& stream, std::span<iovec> pieces,
-                                              base::Deadline deadline) noexcept {
-  return {stream, pieces, deadline};
+                                              Patience patience) noexcept {
+  return {stream, pieces, patience};
 }
 
 /// Waits without holding a buffer. `idle` operations end when the Scope drains.

@@ -71,7 +71,9 @@ namespace observe {
   X(limit_handshake_time, counter, "connections closed: the handshake took too long")                \
   X(limit_header_time, counter, "requests ended: client_header_timeout")                             \
   X(limit_body_time, counter, "requests ended: client_body_timeout")                                 \
+  X(limit_body_rate, counter, "requests ended: client_body_min_rate")                                \
   X(limit_send_time, counter, "requests ended: send_timeout")                                        \
+  X(limit_send_rate, counter, "requests ended: send_min_rate")                                       \
   X(limit_keepalive_time, counter, "idle connections closed: keepalive_timeout")                     \
   X(limit_keepalive_requests, counter, "connections closed: keepalive_requests")                     \
   X(limit_uri_size, counter, "requests refused: the request line is too long")                       \

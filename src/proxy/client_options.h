@@ -26,7 +26,9 @@ struct ClientOptions {
 
   config::Setting<std::uint64_t> max_body_size{1024 * 1024};  // 0: no limit
   config::Setting<Milliseconds> body_timeout{Milliseconds(60'000)};  // between two reads
+  config::Setting<std::uint64_t> body_min_rate{500};  // bytes per second; compat nginx: 0
   config::Setting<Milliseconds> send_timeout{Milliseconds(60'000)};  // between two writes
+  config::Setting<std::uint64_t> send_min_rate{500};  // likewise
 
   config::Setting<Milliseconds> keepalive_timeout{Milliseconds(75'000)};  // 0: no keep-alive
   config::Setting<Milliseconds> keepalive_header{Milliseconds(0)};  // Keep-Alive: timeout=N
@@ -41,9 +43,10 @@ struct ClientOptions {
   auto settings(this auto& self) {
     return std::tie(self.header_buffer_size, self.large_buffer_count, self.large_buffer_size,
                     self.max_headers, self.header_timeout, self.max_body_size, self.body_timeout,
-                    self.send_timeout, self.keepalive_timeout, self.keepalive_header,
-                    self.keepalive_requests, self.server_tokens, self.tcp_nodelay,
-                    self.default_type, self.encoded_slash, self.trusted_proxies);
+                    self.body_min_rate, self.send_timeout, self.send_min_rate,
+                    self.keepalive_timeout, self.keepalive_header, self.keepalive_requests,
+                    self.server_tokens, self.tcp_nodelay, self.default_type, self.encoded_slash,
+                    self.trusted_proxies);
   }
 };
 

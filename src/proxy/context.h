@@ -13,6 +13,7 @@
 #include "observe/counters.h"
 #include "observe/error_log.h"
 #include "proxy/client_options.h"
+#include "proxy/pace.h"
 #include "proxy/site.h"
 #include "proxy/worker.h"
 #include "route/route_table.h"
@@ -47,6 +48,15 @@ struct Context {
   [[nodiscard]] bool shows_version() const {
     return client_options().server_tokens.value_or(site.listing().compat_nginx);
   }
+  /// How slowly the client may send its body, or take what it is sent.
+  [[nodiscard]] Pace::Limits body_pace() const {
+    const ClientOptions& options = client_options();
+    return {*options.body_timeout, rate_of(options.body_min_rate)};
+  }
+  [[nodiscard]] Pace::Limits send_pace() const {
+    const ClientOptions& options = client_options();
+    return {*options.send_timeout, rate_of(options.send_min_rate)};
+  }
   [[nodiscard]] base::TimePoint now() const noexcept { return worker.loop.now(); }
   void count(observe::Counter counter, std::uint64_t n = 1) const {
     worker.counters.add(counter, n);
@@ -55,6 +65,11 @@ struct Context {
   void take_time() noexcept {
     exchange.now = worker.loop.now();
     exchange.now_wall = worker.loop.wall();
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t rate_of(const config::Setting<std::uint64_t>& rate) const {
+    return rate.value_or(site.listing().compat_nginx ? 0 : *rate);
   }
 };
 

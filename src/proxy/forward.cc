@@ -51,7 +51,9 @@ class ClientWatch final : private io::Waiter {
 // What a failure of the client's side means for the response.
 Answer answer_for_client_error(const Context& context, const Error& error) {
   if (error.is(ErrorCode::too_large)) context.count(Counter::limit_body_size);
-  if (error.is(ErrorCode::timed_out)) context.count(Counter::limit_body_time);
+  if (error.is(ErrorCode::timed_out)) {
+    context.count(context.body.too_slow() ? Counter::limit_body_rate : Counter::limit_body_time);
+  }
   switch (error.code) {
     case ErrorCode::too_large: return {.status = 413};
     case ErrorCode::timed_out: return {.status = 408};
@@ -61,6 +63,14 @@ Answer answer_for_client_error(const Context& context, const Error& error) {
     case ErrorCode::not_found: return {.status = 500};
     default: return {.status = 499, .close_silently = true};
   }
+}
+
+// The client's side of a failure, for the error log.
+std::string client_sentence(const Context& context, const Error& error) {
+  if (!error.is(ErrorCode::timed_out)) return describe(error);
+  return context.body.too_slow()
+             ? "client sent its body more slowly than client_body_min_rate allows"
+             : "client timed out (110: Connection timed out) while reading client request body";
 }
 
 std::string_view sentence(Refusal refusal) {
@@ -171,7 +181,8 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
   if (const auto held = co_await held_.hold(context_.body); !held) {
     context_.close_after = true;
     const bool ours = held.error().source == ErrorSource::internal && !context_.body.failed();
-    log(context_, ours ? Level::crit : Level::info, describe(held.error()));
+    log(context_, ours ? Level::crit : Level::info,
+        ours ? describe(held.error()) : client_sentence(context_, held.error()));
     co_return answer_for_client_error(context_, held.error());
   }
   request_.body = held_.size() == 0 && request_.body.kind == Kind::chunked
@@ -321,7 +332,7 @@ async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& b
       if (!interim.fields.add(field)) break;
     }
     CO_TRY_VOID(co_await context_.responder.send_interim(
-        interim, context_.now() + *context_.client_options().send_timeout));
+        interim, Pace(context_.send_pace()).patience(context_.now())));
   }
 }
 
@@ -374,12 +385,15 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
     co_return Verdict::failed;
   } else {
     context_.count(Counter::requests_aborted);
-    const bool too_slow = relayed.error().is(ErrorCode::timed_out);
-    if (too_slow) context_.count(Counter::limit_send_time);
+    const Error& error = relayed.error();
+    const bool timed_out = error.is(ErrorCode::timed_out);
+    const bool too_slow = timed_out && error.context == kBelowSendRate;
+    if (timed_out) context_.count(too_slow ? Counter::limit_send_rate : Counter::limit_send_time);
     log(context_, Level::info,
-        fmt::format(
-            "{} while sending to client",
-            too_slow ? "client timed out (110: Connection timed out)" : describe(relayed.error())),
+        fmt::format("{} while sending to client",
+                    too_slow    ? std::string(kBelowSendRate)
+                    : timed_out ? "client timed out (110: Connection timed out)"
+                                : describe(error)),
         upstream_url());
   }
   co_return Verdict::done;
@@ -404,7 +418,7 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
   // From now on a client that ends its side has only ended its side.
   watch_.reset();
   const auto sent = co_await context_.responder.send_head(
-      response, {}, End::yes, context_.now() + *context_.client_options().send_timeout);
+      response, {}, End::yes, Pace(context_.send_pace()).patience(context_.now()));
   if (sent) {
     co_await tunnel(context_, plan_, lease.stream(), backend.after_head());
     exchange_.completed = true;
@@ -513,7 +527,7 @@ Forwarder::Verdict Forwarder::client_failed(const Error& error) {
     return Verdict::failed;
   }
   answer_ = answer_for_client_error(context_, error);
-  log(context_, Level::info, describe(error), upstream_url());
+  log(context_, Level::info, client_sentence(context_, error), upstream_url());
   return Verdict::failed;
 }
 

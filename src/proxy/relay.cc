@@ -36,7 +36,7 @@ class ResponseRelay {
         body_(body),
         buffering_(*plan.options->buffering),
         read_timeout_(*plan.options->read_timeout),
-        send_timeout_(*context.client_options().send_timeout) {}
+        pace_(context.send_pace()) {}
 
   async::Task<base::Result<void>> run() {
     std::string_view piece;
@@ -47,8 +47,11 @@ class ResponseRelay {
     }
     body_.notice_end();
     const bool whole = body_.ended() && body_.trailers().empty();
-    CO_TRY_VOID(from_client(co_await context_.responder.send_head(
-        context_.exchange.response, piece, whole ? End::yes : End::no, deadline())));
+    const base::TimePoint began = context_.now();
+    CO_TRY_VOID(from_client(
+        co_await context_.responder.send_head(context_.exchange.response, piece,
+                                              whole ? End::yes : End::no, patience(piece.size())),
+        began, piece.size()));
     if (whole) co_return base::Result<void>{};
     while (!body_.ended()) {
       auto read = co_await body_.read(context_.now() + read_timeout_);
@@ -56,7 +59,9 @@ class ResponseRelay {
       if (read->empty()) break;
       CO_TRY_VOID(co_await pass_on(*read));
     }
-    CO_TRY_VOID(from_client(co_await context_.responder.finish(body_.trailers(), deadline())));
+    const base::TimePoint ending = context_.now();
+    CO_TRY_VOID(
+        from_client(co_await context_.responder.finish(body_.trailers(), patience(0)), ending, 0));
     exchange::Exchange& exchange = context_.exchange;
     if (exchange.request.version == http::Version::http_1_0) co_return base::Result<void>{};
     for (const http::Field& trailer : body_.trailers()) {
@@ -79,23 +84,38 @@ class ResponseRelay {
         next = *rest;
         out = buffer.readable();
       }
-      CO_TRY_VOID(from_client(co_await context_.responder.send_body(out, End::no, deadline())));
+      const base::TimePoint began = context_.now();
+      CO_TRY_VOID(
+          from_client(co_await context_.responder.send_body(out, End::no, patience(out.size())),
+                      began, out.size()));
       piece = next;
     }
     co_return base::Result<void>{};
   }
 
-  [[nodiscard]] base::Deadline deadline() const { return context_.now() + send_timeout_; }
-  static base::Result<void> from_client(base::Result<void> result) {
-    if (!result) return base::fail(result.error().from(ErrorSource::downstream));
-    return result;
+  [[nodiscard]] io::Patience patience(std::size_t bytes) const {
+    return pace_.patience(context_.now(), bytes);
+  }
+  // What came of sending `bytes`, which began at `began`.
+  base::Result<void> from_client(base::Result<void> result, base::TimePoint began,
+                                 std::size_t bytes) {
+    const base::Duration waited = context_.now() - began;
+    if (result) {
+      pace_.account(waited, bytes);
+      return result;
+    }
+    base::Error error = result.error().from(ErrorSource::downstream);
+    if (error.is(base::ErrorCode::timed_out) && pace_.is_too_slow(waited, bytes)) {
+      error.context = kBelowSendRate;
+    }
+    return base::fail(error);
   }
 
   Context& context_;
   http::h1::BodyReader& body_;
   bool buffering_;
   std::chrono::milliseconds read_timeout_;
-  std::chrono::milliseconds send_timeout_;
+  Pace pace_;
 };
 
 }  // namespace
@@ -118,16 +138,16 @@ async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan
     } else {
       CO_TRY(piece, co_await source.streaming->read());
     }
-    const base::Deadline deadline = context.now() + send_timeout;
+    const io::Patience patience(base::kNoDeadline, send_timeout);
     if (piece.empty()) {
       if (source.streaming != nullptr) {
-        static_cast<void>(co_await writer.finish(source.streaming->trailers(), deadline));
+        static_cast<void>(co_await writer.finish(source.streaming->trailers(), patience));
       } else {
-        static_cast<void>(co_await writer.send({}, {}, End::yes, deadline));
+        static_cast<void>(co_await writer.send({}, {}, End::yes, patience));
       }
       co_return base::Result<void>{};
     }
-    const auto sent = co_await writer.send({}, piece, End::no, deadline);
+    const auto sent = co_await writer.send({}, piece, End::no, patience);
     if (!sent) {
       if (sent.error().is(base::ErrorCode::timed_out) ||
           sent.error().is(base::ErrorCode::cancelled)) {

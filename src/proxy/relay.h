@@ -11,6 +11,10 @@
 
 namespace proxy {
 
+/// The context of Error timed_out from a client that takes something, but less than send_min_rate.
+inline constexpr std::string_view kBelowSendRate =
+    "client took the response more slowly than send_min_rate allows";
+
 /// Sends the response's head and its body. Errors carry their source: downstream or upstream.
 [[nodiscard]] async::Task<base::Result<void>> relay_response(Context& context,
                                                              const ForwardPlan& plan,

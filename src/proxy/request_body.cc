@@ -35,10 +35,18 @@ async::Task<base::Result<std::string_view>> RequestBody::read() {
   if (std::exchange(expects_continue_, false) && !responder_.head_sent()) {
     http::ResponseHead proceed(source_.trailers().arena());
     proceed.status = 100;
-    const auto sent = co_await responder_.send_interim(proceed, loop_.now() + timeout_);
+    const auto sent = co_await responder_.send_interim(proceed, pace_.patience(loop_.now()));
     if (!sent) co_return check(base::fail(sent.error()));
   }
-  co_return check(co_await source_.read(loop_.now() + timeout_));
+  const base::TimePoint before = loop_.now();
+  const auto piece = co_await source_.read(pace_.patience(before).until(before));
+  const base::Duration waited = loop_.now() - before;
+  if (piece) {
+    pace_.account(waited, piece->size());
+  } else if (piece.error().is(ErrorCode::timed_out)) {
+    too_slow_ = pace_.is_too_slow(waited);
+  }
+  co_return check(piece);
 }
 
 }  // namespace proxy

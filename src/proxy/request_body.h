@@ -1,8 +1,8 @@
 // RequestBody: the client's body as a backend may have it: bounded by client_max_body_size, timed
-// by client_body_timeout, asked for by "100 Continue" when the client waits for that.
+// by client_body_timeout and client_body_min_rate, asked for by "100 Continue" when the client
+// waits for that.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -10,6 +10,7 @@
 #include "http/body.h"
 #include "http/responder.h"
 #include "io/event_loop.h"
+#include "proxy/pace.h"
 
 namespace proxy {
 
@@ -21,9 +22,9 @@ class RequestBody {
       : source_(source), responder_(responder), loop_(loop), expects_continue_(expects_continue) {}
 
   /// From the location, before the first read. 0: no limit.
-  void set_limits(std::uint64_t max_size, std::chrono::milliseconds timeout) noexcept {
+  void set_limits(std::uint64_t max_size, Pace::Limits pace) noexcept {
     max_size_ = max_size;
-    timeout_ = timeout;
+    pace_ = Pace(pace);
   }
   /// The length is known to pass the limit: 413 without reading.
   [[nodiscard]] bool is_too_large() const noexcept {
@@ -41,6 +42,8 @@ class RequestBody {
   /// Something was read of it: it can't be sent again from the source.
   [[nodiscard]] bool touched() const noexcept { return touched_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
+  /// After Error timed_out: the client was not silent, but below its minimum rate.
+  [[nodiscard]] bool too_slow() const noexcept { return too_slow_; }
 
  private:
   [[nodiscard]] base::Result<std::string_view> check(base::Result<std::string_view> piece) noexcept;
@@ -50,10 +53,11 @@ class RequestBody {
   io::EventLoop& loop_;
   std::uint64_t max_size_ = 0;
   std::uint64_t received_ = 0;
-  std::chrono::milliseconds timeout_{60'000};
+  Pace pace_;
   bool expects_continue_;
   bool touched_ = false;
   bool failed_ = false;
+  bool too_slow_ = false;
 };
 
 }  // namespace proxy

@@ -58,21 +58,21 @@ class RecordingResponder final : public http::Responder {
  public:
   std::vector<unsigned> interim;
   async::Task<base::Result<void>> send_interim(const http::ResponseHead& head,
-                                               base::Deadline /*deadline*/) override {
+                                               io::Patience /*patience*/) override {
     interim.push_back(head.status);
     co_return base::Result<void>{};
   }
   async::Task<base::Result<void>> send_head(const http::ResponseHead& /*head*/,
                                             std::string_view /*first*/, http::End /*end*/,
-                                            base::Deadline /*deadline*/) override {
+                                            io::Patience /*patience*/) override {
     co_return base::Result<void>{};
   }
   async::Task<base::Result<void>> send_body(std::string_view /*piece*/, http::End /*end*/,
-                                            base::Deadline /*deadline*/) override {
+                                            io::Patience /*patience*/) override {
     co_return base::Result<void>{};
   }
   async::Task<base::Result<void>> finish(const http::Fields& /*trailers*/,
-                                         base::Deadline /*deadline*/) override {
+                                         io::Patience /*patience*/) override {
     co_return base::Result<void>{};
   }
   void close_after() noexcept override {}
@@ -104,7 +104,7 @@ struct BodyWorld {
   RequestBody body;
   explicit BodyWorld(bool expects_continue = false)
       : body(source, responder, loop, expects_continue) {
-    body.set_limits(10, std::chrono::seconds(5));
+    body.set_limits(10, {.pause = std::chrono::seconds(5), .min_rate = 100});
   }
 };
 
@@ -131,9 +131,9 @@ TEST(RequestBody, KnowsFromTheLengthThatItIsTooLarge) {
   BodyWorld world;
   world.source.known = 11;
   EXPECT_TRUE(world.body.is_too_large());
-  world.body.set_limits(11, std::chrono::seconds(5));
+  world.body.set_limits(11, {.pause = std::chrono::seconds(5)});
   EXPECT_FALSE(world.body.is_too_large());
-  world.body.set_limits(0, std::chrono::seconds(5));  // no limit
+  world.body.set_limits(0, {.pause = std::chrono::seconds(5)});  // no limit
   world.source.known = ~std::uint64_t{0};
   EXPECT_FALSE(world.body.is_too_large());
 }
@@ -174,7 +174,7 @@ std::string replay(HeldBody& held) {
 TEST(HeldBody, StaysInMemoryUpTo16KilobytesAndGoesToAFileBeyond) {
   for (const std::size_t size : {0U, 1U, 4096U, 4097U, 16384U, 16385U, 200000U}) {
     BodyWorld world;
-    world.body.set_limits(0, std::chrono::seconds(5));
+    world.body.set_limits(0, {.pause = std::chrono::seconds(5)});
     std::string whole;
     for (int i = 0; whole.size() < size; ++i) whole += std::to_string(i);
     whole.resize(size);
@@ -194,7 +194,7 @@ TEST(HeldBody, StaysInMemoryUpTo16KilobytesAndGoesToAFileBeyond) {
 
 TEST(HeldBody, SaysThatThereIsNoPlaceForItsFile) {
   BodyWorld world;
-  world.body.set_limits(0, std::chrono::seconds(5));
+  world.body.set_limits(0, {.pause = std::chrono::seconds(5)});
   world.source.pieces.push_back(std::string(HeldBody::kInMemory + 1, 'x'));
   const std::string directory = "/nonexistent";
   HeldBody held(directory);

@@ -178,7 +178,10 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   const std::uint16_t shown = head.status;
   head.status = static_cast<std::uint16_t>(http::wire_status(shown));
   const auto sent = co_await context.responder.send_head(
-      head, body, http::End::yes, context.now() + *context.client_options().send_timeout);
+      head, body, http::End::yes, Pace(context.send_pace()).patience(context.now(), body.size()));
+  if (!sent && sent.error().is(base::ErrorCode::timed_out)) {
+    context.count(observe::Counter::limit_send_time);
+  }
   head.status = shown;
   co_return sent;
 }

@@ -114,7 +114,7 @@ Step try_files(Context& /*context*/) { return std::nullopt; }  // try_files, mir
 
 async::Task<Step> produce_content(Context& context) {
   const ClientOptions& options = context.client_options();
-  context.body.set_limits(*options.max_body_size, *options.body_timeout);
+  context.body.set_limits(*options.max_body_size, context.body_pace());
   if (context.body.is_too_large()) {
     context.count(Counter::limit_body_size);
     log(context, Level::error, "client intended to send too large body");

@@ -286,3 +286,64 @@ def test_a_slow_backend_holds_up_nobody_else(sallyport, make_backend):
     assert all(client.response().text == "/slow" for client in slow)
     for client in slow:
         client.close()
+
+
+# -- clients that are never silent, and never done
+
+RATES = SITE.replace("client_max_body_size 0;", """client_max_body_size 0;
+    client_body_min_rate 1k;
+    send_min_rate 100k;""")
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("target", ["/", "/stream"])
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+@pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
+def test_a_body_that_drips_is_cut_off(sallyport, make_backend, transport, target, framing):
+    backend = make_backend()
+    proxy = sallyport(RATES, backend=backend)
+    with open_client(proxy, transport) as client:
+        client.send(f"POST {target} HTTP/1.1\r\nHost: example.com\r\n{framing}\r\n\r\n")
+        trickle(client, ["1\r\nx\r\n" if "chunked" in framing else "x"] * 80)
+        assert client.pending == b"" or client.pending.startswith(b"HTTP/1.1 408")
+    wait_for(lambda: counter(proxy, "limit_body_rate") == 1, "the limit to be counted")
+    assert counter(proxy, "limit_body_time") == 0
+    assert backend.requests == []
+    proxy.wait_for_error("client sent its body more slowly than client_body_min_rate allows")
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+def test_a_client_that_sips_is_let_go(sallyport, make_backend, transport):
+    """It takes something all the time, so no pause is long; but far below the rate."""
+    backend = make_backend(serve=flood)
+    proxy = sallyport(RATES, backend=backend)
+    with open_client(proxy, transport) as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send("GET /stream HTTP/1.1\r\nHost: example.com\r\n\r\n")
+
+        def sip():
+            try:
+                client.socket.recv(1)
+            except OSError:
+                pass
+            return backend.connections and backend.connections[0].closed
+        wait_for(sip, "the backend's connection to be closed", within=30)
+    wait_for(lambda: counter(proxy, "limit_send_rate") + counter(proxy, "limit_send_time") == 1,
+             "the limit to be counted")
+
+
+def test_a_client_that_keeps_the_rate_is_served_to_the_end(sallyport, make_backend):
+    """Longer than every time-out, and never a byte late."""
+    backend = make_backend()
+    proxy = sallyport(RATES.replace("client_body_min_rate 1k", "client_body_min_rate 100"),
+                      backend=backend)
+    with proxy.client() as client:
+        client.send("POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 1000\r\n\r\n")
+        began = time.monotonic()
+        for _ in range(10):
+            client.send("x" * 100)
+            wait_for(lambda: time.monotonic() - began > 0.3, "the next piece's turn")
+            began = time.monotonic()
+        assert client.response().status == 200
+    assert backend.last.body == b"x" * 1000

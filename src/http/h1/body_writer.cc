@@ -22,7 +22,7 @@ base::Result<void> BodyWriter::account(std::size_t body_bytes, End end) noexcept
 }
 
 async::Task<base::Result<void>> BodyWriter::send(std::string_view head, std::string_view piece,
-                                                 End end, base::Deadline deadline) {
+                                                 End end, io::Patience patience) {
   CHECK(!ended_);
   if (framing_ == Framing::none) piece = {};
   CO_TRY_VOID(account(piece.size(), end));
@@ -44,17 +44,16 @@ async::Task<base::Result<void>> BodyWriter::send(std::string_view head, std::str
   }
   if (end == End::yes && chunked) add(kLastChunk);
   if (count > 0) {
-    CO_TRY_VOID(co_await io::write_all(stream_, std::span(pieces).first(count), deadline));
+    CO_TRY_VOID(co_await io::write_all(stream_, std::span(pieces).first(count), patience));
     bytes_sent_ += total;
   }
   ended_ = end == End::yes;
   co_return base::Result<void>{};
 }
 
-async::Task<base::Result<void>> BodyWriter::finish(const Fields& trailers,
-                                                   base::Deadline deadline) {
+async::Task<base::Result<void>> BodyWriter::finish(const Fields& trailers, io::Patience patience) {
   if (framing_ != Framing::chunked || trailers.empty()) {
-    co_return co_await send({}, {}, End::yes, deadline);
+    co_return co_await send({}, {}, End::yes, patience);
   }
   CHECK(!ended_);
   io::Buffer section(kLastChunkBeforeTrailers.size() + trailers.bytes() + trailers.count() * 4 + 2);
@@ -67,7 +66,7 @@ async::Task<base::Result<void>> BodyWriter::finish(const Fields& trailers,
   }
   section.commit(writer.written().size());
   std::array<iovec, 1> pieces{io::piece_of(section.readable())};
-  CO_TRY_VOID(co_await io::write_all(stream_, pieces, deadline));
+  CO_TRY_VOID(co_await io::write_all(stream_, pieces, patience));
   bytes_sent_ += section.size();
   ended_ = true;
   co_return base::Result<void>{};

@@ -29,10 +29,10 @@ class BodyWriter {
   /// `head` goes first and is not framed. With Framing::none `piece` is dropped (an answer to
   /// HEAD).
   [[nodiscard]] async::Task<base::Result<void>> send(std::string_view head, std::string_view piece,
-                                                     End end, base::Deadline deadline);
+                                                     End end, io::Patience patience);
   /// The end with trailers, which only chunks can carry; elsewhere they are left out.
   [[nodiscard]] async::Task<base::Result<void>> finish(const Fields& trailers,
-                                                       base::Deadline deadline);
+                                                       io::Patience patience);
 
   [[nodiscard]] Framing framing() const noexcept { return framing_; }
   [[nodiscard]] std::uint64_t length_left() const noexcept { return left_; }

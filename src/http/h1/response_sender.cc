@@ -43,24 +43,24 @@ void ResponseSender::write_head(HeadWriter& writer, const ResponseHead& head) co
 }
 
 async::Task<base::Result<void>> ResponseSender::send_interim(const ResponseHead& head,
-                                                             base::Deadline deadline) {
+                                                             io::Patience patience) {
   if (request_.version == Version::http_1_0) co_return base::Result<void>{};
   CO_TRY(const std::string_view bytes,
          serialise(out_, [&](HeadWriter& writer) { write_head(writer, head); }));
   head_bytes_ += bytes.size();
-  co_return co_await body_.send(bytes, {}, End::no, deadline);
+  co_return co_await body_.send(bytes, {}, End::no, patience);
 }
 
 async::Task<base::Result<void>> ResponseSender::send_head(const ResponseHead& head,
                                                           std::string_view first, End end,
-                                                          base::Deadline deadline) {
+                                                          io::Patience patience) {
   CHECK(!head_sent_);
   choose_framing(head);
   CO_TRY(const std::string_view bytes,
          serialise(out_, [&](HeadWriter& writer) { write_head(writer, head); }));
   head_sent_ = true;
   head_bytes_ += bytes.size();
-  const auto sent = co_await body_.send(bytes, first, end, deadline);
+  const auto sent = co_await body_.send(bytes, first, end, patience);
   out_.release();
   co_return sent;
 }

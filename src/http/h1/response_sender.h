@@ -17,17 +17,17 @@ class ResponseSender final : public Responder {
       : body_(stream), request_(request) {}
 
   [[nodiscard]] async::Task<base::Result<void>> send_interim(const ResponseHead& head,
-                                                             base::Deadline deadline) override;
+                                                             io::Patience patience) override;
   [[nodiscard]] async::Task<base::Result<void>> send_head(const ResponseHead& head,
                                                           std::string_view first, End end,
-                                                          base::Deadline deadline) override;
+                                                          io::Patience patience) override;
   [[nodiscard]] async::Task<base::Result<void>> send_body(std::string_view piece, End end,
-                                                          base::Deadline deadline) override {
-    return body_.send({}, piece, end, deadline);
+                                                          io::Patience patience) override {
+    return body_.send({}, piece, end, patience);
   }
   [[nodiscard]] async::Task<base::Result<void>> finish(const Fields& trailers,
-                                                       base::Deadline deadline) override {
-    return body_.finish(trailers, deadline);
+                                                       io::Patience patience) override {
+    return body_.finish(trailers, patience);
   }
 
   [[nodiscard]] bool head_sent() const noexcept override { return head_sent_; }

@@ -66,6 +66,50 @@ TEST(Read, IsCancelledByItsScope) {
   EXPECT_EQ(error, ErrorCode::cancelled);
 }
 
+async::Task<void> write_patiently(Stream& stream, std::string text, Patience patience,
+                                  base::Result<void>* result) {
+  iovec piece = piece_of(text);
+  *result = co_await write_all(stream, {&piece, 1}, patience);
+}
+
+TEST(WriteAll, APauseIsCountedFromTheLastByteThatWasTaken) {
+  World world;
+  auto [a, b] = make_pipe(world.loop, {.capacity = 10});
+  base::Result<void> written = base::fail(ErrorCode::internal);
+  const std::string text(100, 'x');
+  world.scope.spawn(write_patiently(*a, text, {base::kNoDeadline, 2s}, &written));
+  std::array<char, 10> into{};
+  for (int i = 0; i < 5; ++i) {
+    world.clock.advance(1900ms);
+    world.loop.run_until_idle();
+    ASSERT_EQ(world.scope.running(), 1U) << i;
+    ASSERT_TRUE(b->try_read(into));
+    world.loop.run_until_idle();
+  }
+  world.clock.advance(2100ms);
+  world.loop.run_until_idle();
+  ASSERT_EQ(world.scope.running(), 0U);
+  EXPECT_EQ(written.error().code, ErrorCode::timed_out);
+}
+
+TEST(WriteAll, TheWholeIsBoundedHoweverShortThePauses) {
+  World world;
+  auto [a, b] = make_pipe(world.loop, {.capacity = 10});
+  base::Result<void> written = base::fail(ErrorCode::internal);
+  const std::string text(1000, 'x');
+  world.scope.spawn(write_patiently(*a, text, {world.loop.now() + 5s, 2s}, &written));
+  std::array<char, 10> into{};
+  int seconds = 0;
+  for (; world.scope.running() == 1 && seconds < 60; ++seconds) {
+    world.clock.advance(1s);
+    world.loop.run_until_idle();
+    static_cast<void>(b->try_read(into));
+    world.loop.run_until_idle();
+  }
+  EXPECT_EQ(seconds, 5);
+  EXPECT_EQ(written.error().code, ErrorCode::timed_out);
+}
+
 TEST(WriteAll, WaitsForRoomAndDeliversEverythingInOrder) {
   World world;
   auto [a, b] = make_pipe(world.loop, {.capacity = 10, .slice = 3});

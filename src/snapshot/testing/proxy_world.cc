@@ -33,6 +33,14 @@ std::string Peer::received() {
   }
 }
 
+std::size_t Peer::take(std::size_t count) {
+  loop_->run_until_idle();
+  std::string room(count, '\0');
+  const auto taken = stream_->try_read(room);
+  loop_->run_until_idle();
+  return taken.value_or(0);
+}
+
 bool Peer::is_over() {
   loop_->run_until_idle();
   std::array<char, 1> byte{};

@@ -40,6 +40,8 @@ class Peer {
   void send(std::string_view text);
   /// What has arrived since the last call.
   [[nodiscard]] std::string received();
+  /// Takes only that much, or what there is of it.
+  std::size_t take(std::size_t count);
   /// The other side has ended or reset the connection (after what received() gives).
   [[nodiscard]] bool is_over();
   [[nodiscard]] bool was_reset();
