@@ -1,4 +1,6 @@
 // The life of a client's connection: TLS, then one exchange after the other.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -61,6 +63,13 @@ Counter counter_for(Refusal refusal) {
   }
 }
 
+// What was read of a head, and the client's failure if that is not all of it.
+struct ReadHead {
+  HeadProgress progress;
+  base::Error failure{};
+  bool line_came = false;  // the request line is complete
+};
+
 class HttpConnection {
  public:
   HttpConnection(Worker& worker, exchange::Connection& facts, io::Stream& stream,
@@ -72,11 +81,14 @@ class HttpConnection {
  private:
   async::Task<bool> wait_for_request();
   [[gnu::noinline]] async::Task<bool> exchange_one();
-  async::Task<HeadProgress> read_head(http::RequestHead& head, const ClientOptions& options,
-                                      std::uint64_t max_fields);
+  async::Task<ReadHead> read_head(http::RequestHead& head, const ClientOptions& options,
+                                  std::uint64_t max_fields);
   async::Task<bool> serve_request(Context& context, http::h1::BodyReader& body,
                                   http::h1::ResponseSender& sender);
   async::Task<void> refuse(Context& context, const HeadProgress& progress);
+  void abandon(Context& context, const ReadHead& read, const http::h1::ResponseSender& sender);
+  void log_silent_client(const base::Error& failure);
+  void write_access_log(Context& context, const http::h1::ResponseSender& sender);
   void finish(Context& context, const http::h1::ResponseSender& sender);
   void count_traffic(const Context& context);
   void count_refusal(Refusal refusal) {
@@ -127,13 +139,14 @@ async::Task<bool> HttpConnection::wait_for_request() {
   if (!ready && ready.error().is(ErrorCode::timed_out)) {
     worker_.counters.add(facts_.requests == 0 ? Counter::limit_header_time
                                               : Counter::limit_keepalive_time);
+    if (facts_.requests == 0) log_silent_client(ready.error());
   }
   co_return ready.has_value();
 }
 
-async::Task<HeadProgress> HttpConnection::read_head(http::RequestHead& head,
-                                                    const ClientOptions& options,
-                                                    std::uint64_t max_fields) {
+async::Task<ReadHead> HttpConnection::read_head(http::RequestHead& head,
+                                                const ClientOptions& options,
+                                                std::uint64_t max_fields) {
   const http::h1::HeadLimits limits{
       .max_line = *options.large_buffer_size,
       .max_total = *options.large_buffer_count * *options.large_buffer_size,
@@ -144,7 +157,7 @@ async::Task<HeadProgress> HttpConnection::read_head(http::RequestHead& head,
   in_.grow(std::max<std::size_t>(io::Buffer::kSmall, *options.header_buffer_size));
   while (true) {
     const HeadProgress progress = parser.feed(in_.readable(), head);
-    if (progress.done() || progress.refused()) co_return progress;
+    if (progress.done() || progress.refused()) co_return ReadHead{.progress = progress};
     if (in_.full()) in_.grow(in_.capacity() * 2);  // the parser refuses what passes its limits
     const auto count = co_await io::read(stream_, in_.writable(), deadline);
     if (count && *count > 0) {
@@ -154,7 +167,11 @@ async::Task<HeadProgress> HttpConnection::read_head(http::RequestHead& head,
     if (!count && count.error().is(ErrorCode::timed_out)) {
       worker_.counters.add(Counter::limit_header_time);
     }
-    co_return progress;  // need_more: the client is gone or too slow
+    parser.take_line(in_.readable(), head);
+    co_return ReadHead{
+        .progress = progress,
+        .failure = count ? base::Error{.code = ErrorCode::end_of_stream} : count.error(),
+        .line_came = !head.method_text.empty()};
   }
 }
 
@@ -170,13 +187,18 @@ async::Task<bool> HttpConnection::exchange_one() {
   exchange.started_wall = worker_.loop.wall();
   const VirtualServer* first = group->servers[group->default_server];
   const auto& options = first->level->get<ClientOptions>();
-  const HeadProgress progress = co_await read_head(
+  const ReadHead read = co_await read_head(
       exchange.request, options,
       options.max_headers.value_or(site->listing().compat_nginx ? kNginxMaxHeaders
                                                                 : *options.max_headers));
-  if (!progress.done() && !progress.refused()) co_return false;
+  const HeadProgress& progress = read.progress;
+  const bool complete = progress.done() || progress.refused();
+  if (!complete && in_.empty()) {
+    if (facts_.requests == 0) log_silent_client(read.failure);
+    co_return false;
+  }
   ++facts_.requests;
-  exchange.request_length = progress.size;
+  exchange.request_length = complete ? progress.size : in_.size();
   http::h1::BodyReader body(stream_, progress.done() ? exchange.request.body : http::BodyFraming{},
                             in_.readable().substr(progress.size), arena);
   http::h1::ResponseSender sender(stream_, exchange.request);
@@ -192,6 +214,10 @@ async::Task<bool> HttpConnection::exchange_one() {
       .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
   context.server = first;
   context.level = first->level;
+  if (!complete) {
+    abandon(context, read, sender);
+    co_return false;
+  }
   if (progress.refused()) {
     co_await refuse(context, progress);
     finish(context, sender);
@@ -227,8 +253,45 @@ async::Task<void> HttpConnection::refuse(Context& context, const HeadProgress& p
       co_await respond(context, Answer{.status = http::h1::status_of(progress.refusal)}));
 }
 
-// Once for each exchange: byte counts, counters, the access log.
-void HttpConnection::finish(Context& context, const http::h1::ResponseSender& sender) {
+// nginx's words for what a client did instead of going on; `while_doing` begins with "while".
+std::string sentence_for(const base::Error& failure, std::string_view while_doing) {
+  switch (failure.code) {
+    case ErrorCode::timed_out:
+      return fmt::format("client timed out (110: Connection timed out) {}", while_doing);
+    case ErrorCode::end_of_stream:
+      return fmt::format("client prematurely closed connection {}", while_doing);
+    default: return fmt::format("{} {}", describe(failure), while_doing);
+  }
+}
+
+// The client left, or was too slow, in the middle of a head. As in nginx it gets no answer, but a
+// line in both logs: 408 or 400.
+void HttpConnection::abandon(Context& context, const ReadHead& read,
+                             const http::h1::ResponseSender& sender) {
+  if (read.failure.is(ErrorCode::cancelled)) return;  // it is we who leave
+  log(context, Level::info,
+      sentence_for(read.failure, read.line_came ? "while reading client request headers"
+                                                : "while reading client request line"));
+  context.exchange.response.status = read.failure.is(ErrorCode::timed_out) ? 408 : 400;
+  write_access_log(context, sender);
+  worker_.counters.add(Counter::bytes_in, context.exchange.request_length);
+}
+
+// The same before the first byte of the first request, where there is no exchange yet.
+void HttpConnection::log_silent_client(const base::Error& failure) {
+  const auto& sink = *worker_.site->listing().error_log;
+  if (!sink.enabled(Level::info) || failure.is(ErrorCode::cancelled)) return;
+  const std::string client = facts_.peer.ip_text();
+  const std::string server = facts_.local.text();
+  const std::string message =
+      failure.is(ErrorCode::end_of_stream)
+          ? std::string("client closed connection while waiting for request")
+          : sentence_for(failure, "while waiting for request");
+  sink.write(Level::info, message,
+             {.connection = facts_.number, .client = client, .server = server});
+}
+
+void HttpConnection::write_access_log(Context& context, const http::h1::ResponseSender& sender) {
   exchange::Exchange& exchange = context.exchange;
   context.take_time();
   exchange.bytes_sent += sender.bytes_sent();
@@ -237,6 +300,12 @@ void HttpConnection::finish(Context& context, const http::h1::ResponseSender& se
   exchange.completed = exchange.completed || sender.ended();
   const auto& logs = context.level->get<accesslog::Logs>();
   if (!logs->empty()) context.site.access_log().write(*logs, exchange);
+}
+
+// Once for each exchange: byte counts, counters, the access log.
+void HttpConnection::finish(Context& context, const http::h1::ResponseSender& sender) {
+  write_access_log(context, sender);
+  const exchange::Exchange& exchange = context.exchange;
   worker_.counters.add(observe::response_counter(exchange.response.status));
   worker_.counters.add(Counter::bytes_in, exchange.request_length);
   worker_.counters.add(Counter::bytes_out, exchange.bytes_sent);

@@ -72,6 +72,17 @@ def test_a_head_that_trickles_is_cut_off_by_the_total_time(sallyport, backend, t
     assert proxy.get().status == 200
 
 
+def test_a_head_that_times_out_is_a_408_in_the_logs_and_no_answer(sallyport, backend):
+    proxy = sallyport(SITE.replace("server {", "access_log @dir@/access.log; server {", 1),
+                      backend=backend)
+    with proxy.client("http") as client:
+        client.send("GET /slow HTTP/1.1\r\nHost: example.com\r\n")
+        assert client.receive_all() == b""
+    [line] = proxy.lines(count=1)
+    assert '"GET /slow HTTP/1.1" 408 0 "-" "-"' in line
+    proxy.wait_for_error("client timed out (110: Connection timed out) while reading client request headers")
+
+
 def test_a_client_that_never_says_anything_is_let_go(sallyport, backend):
     proxy = sallyport(SITE, backend=backend)
     with proxy.client("http") as silent, proxy.client("https") as no_handshake:

@@ -138,4 +138,12 @@ HeadProgress RequestHeadParser::feed(std::string_view buffered, RequestHead& hea
       [&](std::string_view section) { return parse_fields(section, head); });
 }
 
+void RequestHeadParser::take_line(std::string_view buffered, RequestHead& head) const {
+  if (scanner_.first_line_end() == 0) return;
+  const std::string_view line =
+      buffered.substr(scanner_.begin(), scanner_.first_line_end() - scanner_.begin());
+  // It was accepted when it came; the views must be of where the buffer is now.
+  static_cast<void>(parse_request_line(line, head));
+}
+
 }  // namespace http::h1

@@ -21,6 +21,10 @@ class RequestHeadParser {
   /// the request line are skipped (RFC 9112 §2.2).
   [[nodiscard]] HeadProgress feed(std::string_view buffered, RequestHead& head);
 
+  /// For the log of a head that will not be complete any more: what is known of the request line,
+  /// if that has come whole, goes into `head`.
+  void take_line(std::string_view buffered, RequestHead& head) const;
+
   /// Whether any byte of a request has arrived: decides between an idle and a header timeout.
   [[nodiscard]] bool started(std::string_view buffered) const noexcept {
     return buffered.size() > scanner_.begin();

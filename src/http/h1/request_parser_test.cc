@@ -110,6 +110,23 @@ TEST(RequestHeadParser, AnswersTheSameForGoodHeadsInAnySlices) {
   }
 }
 
+TEST(RequestHeadParser, TellsTheLineOfAHeadThatWasNeverComplete) {
+  base::Arena arena;
+  RequestHead head(arena);
+  RequestHeadParser parser;
+  const std::string_view begun = "GET /x HT";
+  EXPECT_FALSE(parser.feed(begun, head).done());
+  parser.take_line(begun, head);
+  EXPECT_EQ(head.method_text, "");
+  const std::string more = "GET /x HTTP/1.0\r\nHo";
+  EXPECT_FALSE(parser.feed(more, head).done());
+  parser.take_line(more, head);
+  EXPECT_EQ(head.method_text, "GET");
+  EXPECT_EQ(head.target, "/x");
+  EXPECT_EQ(head.version, Version::http_1_0);
+  EXPECT_GE(head.target.data(), more.data());
+}
+
 TEST(RequestHeadParser, LeavesWhatFollowsTheHeadAlone) {
   Parsed parsed;
   parse("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\0\n\rGET", parsed);

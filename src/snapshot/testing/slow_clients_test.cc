@@ -9,6 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using observe::Counter;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::string with_location(std::string_view location, std::string_view main = "") {
@@ -147,6 +148,47 @@ TEST(SlowBackends, MayDripEventsForAsLongAsTheyLike) {
     world.backend().send("1\r\nx\r\n");
     EXPECT_EQ(client.received(), "1\r\nx\r\n");
   }
+}
+
+/// What the access log has of a client that sent `bytes` and then waited, or left.
+std::string log_of(std::string_view bytes, bool leaves, std::string* errors) {
+  ProxyWorld world(
+      "error_log /prefix/e.log info; http { log_format f '$request|$status|$body_bytes_sent';"
+      "access_log /prefix/a.log f; client_header_timeout 5s; server { listen 127.0.0.1:8000; } }");
+  Peer client = world.connect();
+  client.send(bytes);
+  if (leaves) {
+    client.close();
+  } else {
+    world.pass(6s);
+    EXPECT_EQ(client.received(), "");
+    EXPECT_TRUE(client.is_over());
+  }
+  world.worker.site.reset();
+  *errors = world.log("/prefix/e.log");
+  return world.log("/prefix/a.log");
+}
+
+TEST(UnfinishedHeads, AreInTheLogsWithoutAnAnswer) {
+  std::string errors;
+  EXPECT_EQ(log_of("GET /x HT", false, &errors), "-|408|0\n");
+  EXPECT_THAT(errors, HasSubstr("client timed out (110: Connection timed out) while reading client "
+                                "request line, client: 10.9.8.7"));
+  EXPECT_EQ(log_of("GET /x HTTP/1.1\r\nHost: a\r\n", false, &errors), "GET /x HTTP/1.1|408|0\n");
+  EXPECT_THAT(errors, HasSubstr("client timed out (110: Connection timed out) while reading client "
+                                "request headers, client: 10.9.8.7"));
+  EXPECT_THAT(errors, HasSubstr("request: \"GET /x HTTP/1.1\""));
+  EXPECT_EQ(log_of("GET /x HTTP/1.1\r\n", true, &errors), "GET /x HTTP/1.1|400|0\n");
+  EXPECT_THAT(errors, HasSubstr("client prematurely closed connection while reading client"));
+}
+
+TEST(UnfinishedHeads, OfWhichNothingCameAreInTheErrorLogAlone) {
+  std::string errors;
+  EXPECT_EQ(log_of("", false, &errors), "");
+  EXPECT_THAT(errors, HasSubstr("client timed out (110: Connection timed out) while waiting for "
+                                "request, client: 10.9.8.7, server: 127.0.0.1:8000"));
+  EXPECT_EQ(log_of("", true, &errors), "");
+  EXPECT_THAT(errors, HasSubstr("client closed connection while waiting for request"));
 }
 
 }  // namespace
