@@ -76,14 +76,21 @@ namespace observe {
   X(limit_send_rate, counter, "requests ended: send_min_rate")                                       \
   X(limit_keepalive_time, counter, "idle connections closed: keepalive_timeout")                     \
   X(limit_keepalive_requests, counter, "connections closed: keepalive_requests")                     \
+  X(limit_keepalive_age, counter, "connections closed: keepalive_time")                              \
+  X(limit_lingering_time, counter, "connections closed while the client was sending: lingering_time") \
+  X(limit_discard_size, counter, "connections closed: client_max_discard_size")                      \
   X(limit_uri_size, counter, "requests refused: the request line is too long")                       \
   X(limit_header_size, counter, "requests refused: the header is too large")                         \
   X(limit_header_count, counter, "requests refused: too many header fields")                         \
   X(limit_body_size, counter, "requests refused: client_max_body_size")                              \
+  X(limit_chunk_extensions, counter, "messages refused: max_chunk_extensions")                       \
+  X(limit_trailers, counter, "messages refused: max_trailers")                                       \
+  X(limit_body_buffer_size, counter, "request bodies that went to a file: client_body_buffer_size")  \
   X(limit_request_memory, counter, "requests ended: their memory reached its ceiling")               \
   X(limit_uri_changes, counter, "requests ended: the URI changed too often")                         \
   X(limit_regex_steps, counter, "regular expressions that reached the step limit")                   \
   X(limit_upstream_header_size, counter, "responses of backends refused: the header is too large")   \
+  X(limit_upstream_header_count, counter, "responses of backends refused: proxy_max_headers")        \
   X(limit_connect_time, counter, "attempts ended: proxy_connect_timeout")                            \
   X(limit_upstream_read_time, counter, "attempts ended: proxy_read_timeout")                         \
   X(limit_upstream_send_time, counter, "attempts ended: proxy_send_timeout")                         \

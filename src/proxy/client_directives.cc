@@ -68,6 +68,18 @@ constexpr config::Choice<http::EncodedSlash> kEncodedSlash[] = {
     {"refuse", http::EncodedSlash::refuse},
     {"decode", http::EncodedSlash::decode}};
 
+void set_max_trailers(Binding& binding) {
+  const auto count = config::read_number(binding, 0, 0, 10'000);
+  const auto size = config::read_size(binding, 1);
+  if (!count || !size) return;
+  if (*size > 64 * 1024) return binding.invalid(1, "at most 64 KB");
+  binding.options<O>().max_trailer_fields.set(*count, binding.where());
+  binding.options<O>().max_trailer_size.set(*size, binding.where());
+}
+
+constexpr config::Choice<LingeringClose> kLingeringClose[] = {
+    {"off", LingeringClose::off}, {"on", LingeringClose::on}, {"always", LingeringClose::always}};
+
 constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "client_header_buffer_size",
      .contexts = kHttpServer,
@@ -101,6 +113,33 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "1m",
      .documentation = "Largest request body; 0 for no limit. Beyond it: 413.",
      .set = config::set_size<&O::max_body_size>},
+    {.name = "client_body_buffer_size",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "16k",
+     .documentation =
+         "How much of a request's body is held in memory; a longer one goes to a file.",
+     .set = config::set_size<&O::body_buffer_size>},
+    {.name = "client_max_discard_size",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "256k",
+     .documentation = "How much of a body that nobody wants is dropped for the connection to serve "
+                      "on; beyond it the connection ends.",
+     .set = config::set_size<&O::max_discard_size>},
+    {.name = "max_chunk_extensions",
+     .contexts = kHttpServer,
+     .syntax = "SIZE",
+     .default_text = "4k",
+     .documentation = "Bytes of chunk extensions in one body, of a client or of a backend.",
+     .set = config::set_size<&O::max_chunk_extensions>},
+    {.name = "max_trailers",
+     .contexts = kHttpServer,
+     .arguments = takes(2),
+     .syntax = "NUMBER SIZE",
+     .default_text = "32 4k",
+     .documentation = "Trailer fields of one body, of a client or of a backend, and their bytes.",
+     .set = set_max_trailers},
     {.name = "client_body_timeout",
      .contexts = kHttpServerLocation,
      .syntax = "TIME",
@@ -134,12 +173,49 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "75s",
      .documentation = "How long an idle connection stays open; 0 closes after each response.",
      .set = set_keepalive_timeout},
+    {.name = "keepalive_min_timeout",
+     .contexts = kHttpServerLocation,
+     .syntax = "TIME",
+     .default_text = "0",
+     .documentation = "How long an idle connection is not closed for a graceful shutdown.",
+     .set = config::set_duration<&O::keepalive_min_timeout>},
+    {.name = "keepalive_time",
+     .contexts = kHttpServerLocation,
+     .syntax = "TIME",
+     .default_text = "1h",
+     .documentation = "How long one connection may serve requests.",
+     .set = config::set_duration<&O::keepalive_time>},
     {.name = "keepalive_requests",
      .contexts = kHttpServerLocation,
      .syntax = "NUMBER",
      .default_text = "1000",
      .documentation = "Requests that one connection may serve.",
      .set = config::set_number<&O::keepalive_requests>},
+    {.name = "lingering_close",
+     .contexts = kHttpServerLocation,
+     .syntax = "off | on | always",
+     .default_text = "on",
+     .documentation = "Whether what a client still sends is read before its connection is closed.",
+     .set = config::set_enum<&O::lingering_close, kLingeringClose>},
+    {.name = "lingering_time",
+     .contexts = kHttpServerLocation,
+     .syntax = "TIME",
+     .default_text = "30s",
+     .documentation = "How long that lasts at most.",
+     .set = config::set_duration<&O::lingering_time>},
+    {.name = "lingering_timeout",
+     .contexts = kHttpServerLocation,
+     .syntax = "TIME",
+     .default_text = "5s",
+     .documentation = "How long a client may send nothing meanwhile.",
+     .set = config::set_duration<&O::lingering_timeout>},
+    {.name = "reset_timedout_connection",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether connections that timed out, and those of `return 444`, are reset: "
+                      "nothing of them stays in the kernel.",
+     .set = config::set_flag<&O::reset_timed_out>},
     {.name = "server_tokens",
      .contexts = kHttpServerLocation,
      .syntax = "on | off | build",

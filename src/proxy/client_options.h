@@ -14,6 +14,9 @@
 
 namespace proxy {
 
+/// off: a connection is closed at once, though the client may lose the answer by that.
+enum class LingeringClose : std::uint8_t { off, on, always };
+
 struct ClientOptions {
   using Milliseconds = std::chrono::milliseconds;
 
@@ -25,6 +28,11 @@ struct ClientOptions {
   config::Setting<Milliseconds> header_timeout{Milliseconds(60'000)};
 
   config::Setting<std::uint64_t> max_body_size{1024 * 1024};  // 0: no limit
+  config::Setting<std::uint64_t> body_buffer_size{16 * 1024};  // of a held body, in memory
+  config::Setting<std::uint64_t> max_discard_size{256 * 1024};  // of a body that nobody wants
+  config::Setting<std::uint64_t> max_chunk_extensions{4 * 1024};  // bytes in one body
+  config::Setting<std::uint64_t> max_trailer_fields{32};
+  config::Setting<std::uint64_t> max_trailer_size{4 * 1024};
   config::Setting<Milliseconds> body_timeout{Milliseconds(60'000)};  // between two reads
   config::Setting<std::uint64_t> body_min_rate{500};  // bytes per second; compat nginx: 0
   config::Setting<Milliseconds> send_timeout{Milliseconds(60'000)};  // between two writes
@@ -32,7 +40,14 @@ struct ClientOptions {
 
   config::Setting<Milliseconds> keepalive_timeout{Milliseconds(75'000)};  // 0: no keep-alive
   config::Setting<Milliseconds> keepalive_header{Milliseconds(0)};  // Keep-Alive: timeout=N
+  config::Setting<Milliseconds> keepalive_min_timeout{Milliseconds(0)};  // kept open in a drain
+  config::Setting<Milliseconds> keepalive_time{Milliseconds(3'600'000)};  // since it was accepted
   config::Setting<std::uint64_t> keepalive_requests{1000};
+
+  config::Setting<LingeringClose> lingering_close{LingeringClose::on};
+  config::Setting<Milliseconds> lingering_time{Milliseconds(30'000)};  // in all
+  config::Setting<Milliseconds> lingering_timeout{Milliseconds(5'000)};  // between two reads
+  config::Setting<bool> reset_timed_out{false};
 
   config::Setting<bool> server_tokens{false};  // compat nginx: on
   config::Setting<bool> tcp_nodelay{true};
@@ -43,10 +58,13 @@ struct ClientOptions {
   auto settings(this auto& self) {
     return std::tie(self.header_buffer_size, self.large_buffer_count, self.large_buffer_size,
                     self.max_headers, self.header_timeout, self.max_body_size, self.body_timeout,
-                    self.body_min_rate, self.send_timeout, self.send_min_rate,
-                    self.keepalive_timeout, self.keepalive_header, self.keepalive_requests,
-                    self.server_tokens, self.tcp_nodelay, self.default_type, self.encoded_slash,
-                    self.trusted_proxies);
+                    self.body_buffer_size, self.max_discard_size, self.max_chunk_extensions,
+                    self.max_trailer_fields, self.max_trailer_size, self.body_min_rate,
+                    self.send_timeout, self.send_min_rate, self.keepalive_timeout,
+                    self.keepalive_header, self.keepalive_min_timeout, self.keepalive_time,
+                    self.keepalive_requests, self.lingering_close, self.lingering_time,
+                    self.lingering_timeout, self.reset_timed_out, self.server_tokens,
+                    self.tcp_nodelay, self.default_type, self.encoded_slash, self.trusted_proxies);
   }
 };
 

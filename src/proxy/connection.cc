@@ -31,36 +31,32 @@ using observe::Level;
 // caller's. What does not run while a connection is idle must not be part of what an idle
 // connection holds; it was 10 KB.
 
-// How long, and for how many bytes, a client may go on sending after we have answered for the last
-// time: closing at once would reset the connection, and the client might lose the answer.
-constexpr std::chrono::seconds kLingerPause{5};
-constexpr std::chrono::seconds kLingerTime{30};
-constexpr std::size_t kLingerBytes = 1024 * 1024;
+// A client that is read for longer than this at once lets the others have a turn.
+constexpr std::size_t kLingerTurn = 256 * 1024;
 
 constexpr std::uint64_t kNginxMaxHeaders = 1000;  // under `compat nginx`, unless max_headers is set
 
-[[gnu::noinline]] async::Task<void> linger(io::Stream& stream) {
+// A client may go on sending after we have answered for the last time: closing at once would reset
+// the connection, and the client might lose the answer.
+[[gnu::noinline]] async::Task<void> linger(io::Stream& stream, const ClientOptions& options,
+                                           observe::Counters& counters) {
+  if (*options.lingering_close == LingeringClose::off) co_return;
   stream.shutdown_write();
   io::EventLoop& loop = stream.loop();
-  const base::Deadline end = loop.now() + kLingerTime;
-  io::Buffer buffer(io::Buffer::kSmall);
-  for (std::size_t total = 0; total < kLingerBytes;) {
+  const base::Deadline end = loop.now() + *options.lingering_time;
+  io::Buffer buffer(io::Buffer::kLarge / 4);
+  for (std::size_t turn = 0; loop.now() < end;) {
     buffer.clear();
-    const auto count = co_await io::read(stream, buffer.writable(),
-                                         std::min(end, base::Deadline(loop.now() + kLingerPause)));
-    if (!count || *count == 0) co_return;
-    total += *count;
+    const base::Deadline deadline = io::Patience(end, *options.lingering_timeout).until(loop.now());
+    const auto count = co_await io::read(stream, buffer.writable(), deadline);
+    if ((!count && !count.error().is(ErrorCode::timed_out)) || (count && *count == 0)) co_return;
+    if (!count && deadline < end) co_return;  // lingering_timeout
+    turn += count.value_or(0);
+    if (turn < kLingerTurn) continue;
+    turn = 0;
+    if (!co_await io::sleep_until(loop, loop.now() + io::TimerWheel::kTick)) co_return;
   }
-}
-
-Counter counter_for(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::uri_too_long: return Counter::limit_uri_size;
-    case Refusal::line_too_long:
-    case Refusal::head_too_large: return Counter::limit_header_size;
-    case Refusal::too_many_fields: return Counter::limit_header_count;
-    default: return Counter::requests_refused;
-  }
+  counters.add(Counter::limit_lingering_time);
 }
 
 // What was read of a head, and the client's failure if that is not all of it.
@@ -105,6 +101,9 @@ class HttpConnection {
   io::Buffer in_;
   const ListenGroup* group_ = nullptr;  // as of the site of that number
   std::uint64_t site_number_ = 0;
+  // Of the last request's location: how long the connection may be idle, and must be let be.
+  std::chrono::milliseconds idle_timeout_{0};
+  std::chrono::milliseconds min_timeout_{0};
 };
 
 // What the newest site has where the connection came in; null if that is nothing any more. Looked
@@ -124,17 +123,28 @@ async::Task<void> HttpConnection::run() {
   }
 }
 
-// Idle: no buffer, no exchange, and a drain ends it.
+// Idle: no buffer, no exchange, and a drain ends it (after keepalive_min_timeout).
 async::Task<bool> HttpConnection::wait_for_request() {
   if (!in_.empty()) co_return !worker_.connections.draining();
   in_.release();
   const ListenGroup* group = find_group();
   if (group == nullptr) co_return false;
-  const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
-  const auto patience = facts_.requests == 0 ? *options.header_timeout : *options.keepalive_timeout;
+  if (facts_.requests == 0) {
+    const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
+    idle_timeout_ = *options.header_timeout;
+  }
+  const base::TimePoint began = worker_.loop.now();
+  const base::Deadline end = began + idle_timeout_;
   worker_.counters.add(Counter::connections_idle);
-  const auto ready =
-      co_await io::ready(stream_, Direction::read, worker_.loop.now() + patience, Waiting::idle);
+  base::Result<void> ready;
+  // One co_await for both ways of waiting: each has its place in what an idle connection holds.
+  for (Waiting way = min_timeout_.count() > 0 ? Waiting::busy : Waiting::idle;;
+       way = Waiting::idle) {
+    const base::Deadline until =
+        way == Waiting::busy ? std::min(end, base::Deadline(began + min_timeout_)) : end;
+    ready = co_await io::ready(stream_, Direction::read, until, way);
+    if (way == Waiting::idle || ready || !ready.error().is(ErrorCode::timed_out)) break;
+  }
   worker_.counters.subtract(Counter::connections_idle);
   if (!ready && ready.error().is(ErrorCode::timed_out)) {
     worker_.counters.add(facts_.requests == 0 ? Counter::limit_header_time
@@ -200,7 +210,7 @@ async::Task<bool> HttpConnection::exchange_one() {
   ++facts_.requests;
   exchange.request_length = complete ? progress.size : in_.size();
   http::h1::BodyReader body(stream_, progress.done() ? exchange.request.body : http::BodyFraming{},
-                            in_.readable().substr(progress.size), arena);
+                            in_.readable().substr(progress.size), arena, chunked_limits(options));
   http::h1::ResponseSender sender(stream_, exchange.request);
   RequestBody limited(body, sender, worker_.loop, exchange.request.expect_continue);
   Context context{
@@ -221,7 +231,7 @@ async::Task<bool> HttpConnection::exchange_one() {
   if (progress.refused()) {
     co_await refuse(context, progress);
     finish(context, sender);
-    co_await linger(stream_);
+    co_await linger(stream_, options, worker_.counters);
     co_return false;
   }
   co_return co_await serve_request(context, body, sender);
@@ -236,11 +246,23 @@ async::Task<bool> HttpConnection::serve_request(Context& context, http::h1::Body
   context.exchange.request_length += body.delivered();
   if (body.refusal() != Refusal::none) count_refusal(body.refusal());
   finish(context, sender);
+  const ClientOptions& options = context.client_options();
+  if (*options.reset_timed_out && (context.timed_out || context.exchange.response.status == 444)) {
+    stream_.abort();
+    co_return false;
+  }
   if (context.closed_silently) co_return false;
-  const bool keeps = sender.keeps_alive() && !context.close_after && body.ended();
-  if (!keeps && !body.ended() && sender.ended()) co_await linger(stream_);
-  if (keeps) keep_leftover(body);
-  co_return keeps;
+  if (sender.keeps_alive() && !context.close_after && body.ended()) {
+    keep_leftover(body);
+    idle_timeout_ = *options.keepalive_timeout;
+    min_timeout_ = *options.keepalive_min_timeout;
+    co_return true;
+  }
+  const bool may_send_more = !body.ended() || !body.leftover().empty() ||
+                             stream_.may_be_ready(Direction::read) ||
+                             *options.lingering_close == LingeringClose::always;
+  if (sender.ended() && may_send_more) co_await linger(stream_, options, worker_.counters);
+  co_return false;
 }
 
 async::Task<void> HttpConnection::refuse(Context& context, const HeadProgress& progress) {
@@ -272,7 +294,9 @@ void HttpConnection::abandon(Context& context, const ReadHead& read,
   log(context, Level::info,
       sentence_for(read.failure, read.line_came ? "while reading client request headers"
                                                 : "while reading client request line"));
-  context.exchange.response.status = read.failure.is(ErrorCode::timed_out) ? 408 : 400;
+  const bool timed_out = read.failure.is(ErrorCode::timed_out);
+  if (timed_out && *context.client_options().reset_timed_out) stream_.abort();
+  context.exchange.response.status = timed_out ? 408 : 400;
   write_access_log(context, sender);
   worker_.counters.add(Counter::bytes_in, context.exchange.request_length);
 }
@@ -367,7 +391,7 @@ async::Task<void> answer_plain_request(Worker& worker, exchange::Connection& fac
   context.close_after = true;
   log(context, Level::info, "client sent plain HTTP request to HTTPS port");
   static_cast<void>(co_await respond(context, Answer{.status = 497}));
-  co_await linger(*stream);
+  co_await linger(*stream, context.client_options(), worker.counters);
 }
 
 void log_handshake_failure(const Worker& worker, const exchange::Connection& facts,

@@ -7,6 +7,7 @@
 
 #include "config/level.h"
 #include "exchange/exchange.h"
+#include "http/h1/chunked_decoder.h"
 #include "http/responder.h"
 #include "io/buffer.h"
 #include "io/stream.h"
@@ -37,6 +38,7 @@ struct Context {
   const config::Level* level = nullptr;  // the location's, else the server's
   bool close_after = false;        // the client's connection must not serve another request
   bool closed_silently = false;    // return 444
+  bool timed_out = false;          // the client was too slow: see reset_timedout_connection
 
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
   /// The server's, since the path is made canonical before there is a location.
@@ -72,6 +74,13 @@ struct Context {
     return rate.value_or(site.listing().compat_nginx ? 0 : *rate);
   }
 };
+
+/// For the chunks of both sides.
+[[nodiscard]] inline http::h1::ChunkedLimits chunked_limits(const ClientOptions& options) {
+  return {.max_extension_bytes = *options.max_chunk_extensions,
+          .max_trailer_bytes = *options.max_trailer_size,
+          .max_trailer_fields = *options.max_trailer_fields};
+}
 
 /// A response that the proxy makes itself. Views live as long as the exchange.
 struct Answer {

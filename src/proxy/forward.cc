@@ -26,8 +26,11 @@ using observe::Level;
 using Kind = http::BodyFraming::Kind;
 
 // What a backend may send as its head.
-constexpr http::h1::HeadLimits kResponseLimits{
-    .max_line = 16 * 1024, .max_total = 64 * 1024, .max_fields = 200};
+http::h1::HeadLimits response_limits(const ForwardOptions& options) {
+  return {.max_line = *options.head_size,
+          .max_total = *options.head_size,
+          .max_fields = *options.max_headers};
+}
 
 // Stops the exchange when the client leaves while a backend works for it.
 class ClientWatch final : private io::Waiter {
@@ -49,14 +52,17 @@ class ClientWatch final : private io::Waiter {
 };
 
 // What a failure of the client's side means for the response.
-Answer answer_for_client_error(const Context& context, const Error& error) {
+Answer answer_for_client_error(Context& context, const Error& error) {
   if (error.is(ErrorCode::too_large)) context.count(Counter::limit_body_size);
   if (error.is(ErrorCode::timed_out)) {
     context.count(context.body.too_slow() ? Counter::limit_body_rate : Counter::limit_body_time);
   }
   switch (error.code) {
     case ErrorCode::too_large: return {.status = 413};
-    case ErrorCode::timed_out: return {.status = 408};
+    case ErrorCode::timed_out:
+      context.timed_out = true;
+      // An answer would be lost in the reset.
+      return {.status = 408, .close_silently = *context.client_options().reset_timed_out};
     case ErrorCode::protocol: return {.status = context.body.refusal_status()};
     case ErrorCode::not_permitted:
     case ErrorCode::exhausted:
@@ -74,7 +80,15 @@ std::string client_sentence(const Context& context, const Error& error) {
 }
 
 std::string_view sentence(Refusal refusal) {
-  return refusal == Refusal::none ? std::string_view{} : explain(refusal);
+  switch (refusal) {
+    case Refusal::none: return {};
+    // nginx's words, and what to do about it.
+    case Refusal::line_too_long:
+    case Refusal::head_too_large: return "upstream sent too big header (see proxy_buffer_size)";
+    case Refusal::too_many_fields:
+      return "upstream sent too many header fields (see proxy_max_headers)";
+    default: return explain(refusal);
+  }
 }
 
 class Forwarder {
@@ -84,7 +98,8 @@ class Forwarder {
         exchange_(context.exchange),
         plan_(plan),
         request_(exchange_.arena),
-        held_(context.site.listing().temporary_directory) {}
+        held_(context.site.listing().temporary_directory,
+              *context.client_options().body_buffer_size) {}
 
   async::Task<std::optional<Answer>> run();
 
@@ -185,6 +200,7 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
         ours ? describe(held.error()) : client_sentence(context_, held.error()));
     co_return answer_for_client_error(context_, held.error());
   }
+  if (!held_.in_memory()) context_.count(Counter::limit_body_buffer_size);
   request_.body = held_.size() == 0 && request_.body.kind == Kind::chunked
                       ? http::BodyFraming{}
                       : http::BodyFraming{Kind::length, held_.size()};
@@ -244,7 +260,7 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   record.connect_time = context_.now() - attempt_began_;
   async::Scope scope(co_await async::current_scope());
   http::h1::ClientExchange backend(lease.stream(), exchange_.request.method, exchange_.arena,
-                                   kResponseLimits);
+                                   response_limits(*plan_.options));
   if (!streams_body_) watch_.emplace(context_.client, scope);
   const Verdict verdict = co_await async::within(scope, converse(lease, backend, scope));
   scope.request_stop();
@@ -345,7 +361,8 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
   if (!make_response(context_, plan_)) {
     co_return refuse_response("upstream sent too many header fields");
   }
-  http::h1::BodyReader& body = backend.open_body(exchange_.upstream_response);
+  http::h1::BodyReader& body =
+      backend.open_body(exchange_.upstream_response, chunked_limits(context_.client_options()));
   const auto relayed = co_await relay_response(context_, plan_, body);
   current().response_time = context_.now() - attempt_began_;
   current().response_length = body.delivered();
@@ -388,6 +405,7 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
     const Error& error = relayed.error();
     const bool timed_out = error.is(ErrorCode::timed_out);
     const bool too_slow = timed_out && error.context == kBelowSendRate;
+    context_.timed_out = timed_out;
     if (timed_out) context_.count(too_slow ? Counter::limit_send_rate : Counter::limit_send_time);
     log(context_, Level::info,
         fmt::format("{} while sending to client",
@@ -496,6 +514,7 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
 void Forwarder::count_refusal(Refusal refusal) {
   if (refusal == Refusal::none) return;
   context_.count(Counter::upstream_refused);
+  count_upstream_limit(context_.worker.counters, refusal);
   context_.worker.counters.add(context_.worker.refusals.responses,
                                static_cast<std::size_t>(refusal));
 }

@@ -55,6 +55,15 @@ void set_trusted(Binding& binding) {
   binding.options<O>().ssl_trusted.set(*std::move(parsed), binding.where());
 }
 
+void set_head_size(Binding& binding) {
+  const auto size = config::read_size(binding, 0);
+  if (!size) return;
+  if (*size < 128 || *size > 256 * 1024) {
+    return binding.invalid(0, "a response's header has between 128 bytes and 256 KB");
+  }
+  binding.options<O>().head_size.set(*size, binding.where());
+}
+
 void set_http_version(Binding& binding) {
   constexpr std::array<config::Choice<http::Version>, 2> kVersions{
       {{"1.0", http::Version::http_1_0}, {"1.1", http::Version::http_1_1}}};
@@ -123,6 +132,18 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "on",
      .documentation = "Whether a request's body is received whole before a backend is asked.",
      .set = config::set_flag<&O::request_buffering>},
+    {.name = "proxy_buffer_size",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "64k",
+     .documentation = "Largest header of a backend's response; beyond it: 502.",
+     .set = set_head_size},
+    {.name = "proxy_max_headers",
+     .contexts = kHttpServerLocation,
+     .syntax = "NUMBER",
+     .default_text = "200",
+     .documentation = "Most header fields that a backend's response may have.",
+     .set = config::set_number<&O::max_headers, 1, 100'000>},
     {.name = "proxy_connect_timeout",
      .contexts = kHttpServerLocation,
      .syntax = "TIME",

@@ -36,6 +36,8 @@ struct ForwardOptions {
 
   config::Setting<bool> buffering{true};
   config::Setting<bool> request_buffering{true};
+  config::Setting<std::uint64_t> head_size{64 * 1024};  // of a response
+  config::Setting<std::uint64_t> max_headers{200};  // likewise
   config::Setting<Milliseconds> connect_timeout{Milliseconds(60'000)};
   config::Setting<Milliseconds> read_timeout{Milliseconds(60'000)};
   config::Setting<Milliseconds> send_timeout{Milliseconds(60'000)};
@@ -52,10 +54,11 @@ struct ForwardOptions {
   config::Setting<std::shared_ptr<const tls::TrustedCertificates>> ssl_trusted;
 
   auto settings(this auto& self) {
-    return std::tie(self.buffering, self.request_buffering, self.connect_timeout, self.read_timeout,
-                    self.send_timeout, self.http_version, self.proxy_protocol, self.set_headers,
-                    self.hide_headers, self.pass_headers, self.redirects, self.ssl_name,
-                    self.ssl_server_name, self.ssl_verify, self.ssl_verify_depth, self.ssl_trusted);
+    return std::tie(self.buffering, self.request_buffering, self.head_size, self.max_headers,
+                    self.connect_timeout, self.read_timeout, self.send_timeout, self.http_version,
+                    self.proxy_protocol, self.set_headers, self.hide_headers, self.pass_headers,
+                    self.redirects, self.ssl_name, self.ssl_server_name, self.ssl_verify,
+                    self.ssl_verify_depth, self.ssl_trusted);
   }
 };
 

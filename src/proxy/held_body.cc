@@ -8,6 +8,13 @@
 
 namespace proxy {
 
+namespace {
+
+// Most bodies fit into the smallest buffer, most others into this; then sizes double.
+constexpr std::size_t kSecondSize = 16 * 1024;
+
+}  // namespace
+
 async::Task<base::Result<void>> HeldBody::hold(RequestBody& body) {
   while (true) {
     CO_TRY(const std::string_view piece, co_await body.read());
@@ -17,9 +24,12 @@ async::Task<base::Result<void>> HeldBody::hold(RequestBody& body) {
 }
 
 base::Result<void> HeldBody::append(std::string_view piece) {
-  if (!file_ && memory_.size() + piece.size() <= kInMemory) {
-    memory_.grow(piece.size() + memory_.size() > io::Buffer::kSmall ? kInMemory
-                                                                    : io::Buffer::kSmall);
+  const std::size_t needed = memory_.size() + piece.size();
+  if (!file_ && needed <= max_in_memory_) {
+    if (needed > memory_.capacity()) {
+      memory_.grow(needed <= io::Buffer::kSmall ? io::Buffer::kSmall
+                                                : std::max(kSecondSize, 2 * needed));
+    }
     memory_.append(piece);
     size_ += piece.size();
     return {};

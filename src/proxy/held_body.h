@@ -17,10 +17,9 @@ namespace proxy {
 
 class HeldBody {
  public:
-  /// nginx's client_body_buffer_size on 64-bit machines.
-  static constexpr std::size_t kInMemory = 16 * 1024;
-
-  explicit HeldBody(const std::string& directory) noexcept : directory_(directory) {}
+  /// Bytes beyond `in_memory` (client_body_buffer_size) go to a file in `directory`.
+  HeldBody(const std::string& directory, std::uint64_t in_memory) noexcept
+      : directory_(directory), max_in_memory_(in_memory) {}
 
   /// Reads `body` to its end. Errors are the body's, or the file's (source internal).
   [[nodiscard]] async::Task<base::Result<void>> hold(RequestBody& body);
@@ -37,6 +36,7 @@ class HeldBody {
   [[nodiscard]] base::Result<void> write_to_file(std::string_view text);
 
   const std::string& directory_;
+  std::uint64_t max_in_memory_;
   io::Buffer memory_;
   base::Fd file_;
   std::uint64_t size_ = 0;

@@ -162,6 +162,8 @@ TEST(RequestBody, MarksTheClientsFailuresAsSuch) {
   EXPECT_TRUE(world.body.touched());
 }
 
+constexpr std::size_t kInMemory = 16 * 1024;
+
 std::string replay(HeldBody& held) {
   std::string all;
   while (true) {
@@ -182,22 +184,40 @@ TEST(HeldBody, StaysInMemoryUpTo16KilobytesAndGoesToAFileBeyond) {
       world.source.pieces.push_back(whole.substr(at, 3000));
     }
     const std::string directory = "/tmp";
-    HeldBody held(directory);
+    HeldBody held(directory, kInMemory);
     ASSERT_TRUE(run(held.hold(world.body))) << size;
     EXPECT_EQ(held.size(), size);
-    EXPECT_EQ(held.in_memory(), size <= HeldBody::kInMemory) << size;
+    EXPECT_EQ(held.in_memory(), size <= kInMemory) << size;
     if (held.in_memory()) EXPECT_EQ(held.text(), whole);
     EXPECT_EQ(replay(held), whole) << size;
     EXPECT_EQ(replay(held), whole) << "a second attempt, " << size;
   }
 }
 
+TEST(HeldBody, HoldsAsMuchInMemoryAsItIsTold) {
+  for (const std::size_t limit : {0U, 1U, 5000U, 300'000U}) {
+    for (const std::size_t size : {limit, limit + 1}) {
+      BodyWorld world;
+      world.body.set_limits(0, {.pause = std::chrono::seconds(5)});
+      const std::string whole(size, 'x');
+      for (std::size_t at = 0; at < size; at += 60'000) {
+        world.source.pieces.push_back(whole.substr(at, 60'000));
+      }
+      const std::string directory = "/tmp";
+      HeldBody held(directory, limit);
+      ASSERT_TRUE(run(held.hold(world.body)));
+      EXPECT_EQ(held.in_memory(), size <= limit) << limit << " " << size;
+      EXPECT_EQ(replay(held), whole);
+    }
+  }
+}
+
 TEST(HeldBody, SaysThatThereIsNoPlaceForItsFile) {
   BodyWorld world;
   world.body.set_limits(0, {.pause = std::chrono::seconds(5)});
-  world.source.pieces.push_back(std::string(HeldBody::kInMemory + 1, 'x'));
+  world.source.pieces.push_back(std::string(kInMemory + 1, 'x'));
   const std::string directory = "/nonexistent";
-  HeldBody held(directory);
+  HeldBody held(directory, kInMemory);
   const auto result = run(held.hold(world.body));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().source, base::ErrorSource::internal);

@@ -88,9 +88,13 @@ bool add_keep_alive_hint(Context& context) {
 
 void decide_keep_alive(Context& context) {
   const ClientOptions& options = context.client_options();
-  const bool last = context.exchange.connection.requests >= *options.keepalive_requests;
+  const exchange::Connection& connection = context.exchange.connection;
+  const bool last = connection.requests >= *options.keepalive_requests;
+  const bool old = context.now() - connection.accepted_at > *options.keepalive_time;
   if (last) context.count(observe::Counter::limit_keepalive_requests);
-  if (last || options.keepalive_timeout->count() == 0 || context.worker.connections.draining()) {
+  if (old) context.count(observe::Counter::limit_keepalive_age);
+  if (last || old || options.keepalive_timeout->count() == 0 ||
+      context.worker.connections.draining()) {
     context.close_after = true;
   }
   if (context.close_after) context.responder.close_after();
@@ -180,6 +184,7 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   const auto sent = co_await context.responder.send_head(
       head, body, http::End::yes, Pace(context.send_pace()).patience(context.now(), body.size()));
   if (!sent && sent.error().is(base::ErrorCode::timed_out)) {
+    context.timed_out = true;
     context.count(observe::Counter::limit_send_time);
   }
   head.status = shown;

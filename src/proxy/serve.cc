@@ -19,9 +19,6 @@ using Step = std::optional<Answer>;
 
 // nginx's limit on how often a URI may change, which ends rewrite cycles.
 constexpr int kMaxUriChanges = 10;
-// How much of an unread body is dropped for the connection to serve on. A client that sends faster
-// than this would hold the worker.
-constexpr std::size_t kMaxDropped = 256 * 1024;
 
 // The client's address and whether its forwarding headers are believed: by the server's settings,
 // and once more by the location's (nginx's post-read and preaccess phases).
@@ -129,8 +126,12 @@ async::Task<Step> produce_content(Context& context) {
 // A response may leave a body unread. What has arrived is dropped; if that is not all, the
 // connection can't be used for another request.
 void drop_body(Context& context) {
-  for (std::size_t dropped = 0;
-       dropped < kMaxDropped && !context.body.ended() && !context.body.failed();) {
+  const std::uint64_t most = *context.client_options().max_discard_size;
+  for (std::uint64_t dropped = 0; !context.body.ended() && !context.body.failed();) {
+    if (dropped >= most) {
+      context.count(Counter::limit_discard_size);
+      break;
+    }
     const auto piece = context.body.try_read();
     if (!piece) break;
     if (*piece) dropped += (*piece)->size();

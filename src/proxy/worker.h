@@ -17,6 +17,9 @@
 namespace accesslog {
 class LogThread;
 }
+namespace http::h1 {
+enum class Refusal : std::uint8_t;
+}
 namespace exchange {
 struct Connection;
 }
@@ -57,6 +60,11 @@ struct HandshakeCounters {
 [[nodiscard]] HandshakeCounters add_handshake_counters(observe::CounterLayout& layout);
 void count_handshake(observe::Counters& counters, const HandshakeCounters& families,
                      std::string_view version, std::string_view cipher) noexcept;
+
+/// The limit that a refused request passed; requests_refused if it broke another rule.
+[[nodiscard]] observe::Counter counter_for(http::h1::Refusal refusal) noexcept;
+/// Counts the limits that a refused response passed, if it did.
+void count_upstream_limit(observe::Counters& counters, http::h1::Refusal refusal) noexcept;
 
 struct Worker {
   unsigned index;

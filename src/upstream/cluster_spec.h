@@ -46,6 +46,7 @@ struct KeepAlive {
   std::size_t max_idle = 64;  // 0: every connection serves one request
   bool local = false;  // a connection is used again by the location that opened it only
   std::chrono::milliseconds idle_timeout{60'000};
+  std::chrono::milliseconds max_age{3'600'000};  // since it was opened
   std::uint64_t max_requests = 1000;
 
   bool operator==(const KeepAlive&) const = default;

@@ -35,6 +35,7 @@ class Connection final : private io::Waiter, private io::Timer {
 
  private:
   friend class Pool;
+  [[nodiscard]] base::TimePoint now() const noexcept { return stream().loop().now(); }
   void on_ready() noexcept override;
   void on_timer() noexcept override;
   /// True if the peer has neither closed the connection nor said anything.
@@ -48,6 +49,7 @@ class Connection final : private io::Waiter, private io::Timer {
   std::string server_name_;
   std::string verify_name_;
   Pool* pool_ = nullptr;  // while idle
+  base::TimePoint opened_at_;
   std::uint64_t age_ = 0;  // order of arrival in the pool
   bool doomed_ = false;  // closed at the next timer tick, not to be given out
 };

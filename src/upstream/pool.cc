@@ -11,7 +11,8 @@ Connection::Connection(Transport transport, const Identity& identity)
     : transport_(std::move(transport)),
       peer_(identity.peer),
       locality_(identity.locality),
-      over_tls_(identity.tls != nullptr) {
+      over_tls_(identity.tls != nullptr),
+      opened_at_(now()) {
   if (identity.tls == nullptr) return;
   context_ = identity.tls->context_id;
   server_name_ = identity.tls->server_name;
@@ -71,6 +72,7 @@ std::unique_ptr<Connection> Pool::take(const Identity& identity) {
 
 bool Pool::put(std::unique_ptr<Connection> connection) {
   if (closed_ || options_.max_idle == 0 || options_.idle_timeout.count() == 0) return false;
+  if (loop_.now() - connection->opened_at_ > options_.max_age) return false;
   if (connection->single_use || connection->requests >= options_.max_requests ||
       !connection->is_quiet())
     return false;

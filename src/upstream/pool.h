@@ -32,7 +32,7 @@ class Pool {
   [[nodiscard]] std::unique_ptr<Connection> take(const Identity& identity);
 
   /// Keeps an idle connection, or closes it: pool off or closed, bound to one client, too many
-  /// requests served, no quiet. True when it is kept.
+  /// requests served, too old, no quiet. True when it is kept.
   bool put(std::unique_ptr<Connection> connection);
 
   /// Closes the idle connections of a peer that is gone.

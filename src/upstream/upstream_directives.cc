@@ -29,6 +29,7 @@ struct GroupOptions {
   config::Setting<std::size_t> keepalive;
   bool keepalive_local = false;
   config::Setting<milliseconds> keepalive_timeout;
+  config::Setting<milliseconds> keepalive_time;
   config::Setting<std::uint64_t> keepalive_requests;
 };
 
@@ -184,6 +185,13 @@ constexpr std::array kDirectives{
                           .default_text = "60s",
                           .documentation = "How long an idle connection to a backend stays open.",
                           .set = config::set_duration<&GroupOptions::keepalive_timeout>},
+    config::DirectiveSpec{.name = "keepalive_time",
+                          .contexts = Context::upstream,
+                          .arguments = config::takes(1),
+                          .syntax = "TIME",
+                          .default_text = "1h",
+                          .documentation = "How long a connection to a backend serves requests.",
+                          .set = config::set_duration<&GroupOptions::keepalive_time>},
     config::DirectiveSpec{.name = "keepalive_requests",
                           .contexts = Context::upstream,
                           .arguments = config::takes(1),
@@ -209,6 +217,7 @@ ClusterSpec make_spec(const config::Level& level, const GroupOptions& group,
     keep.local = group.keepalive_local;
   }
   keep.idle_timeout = group.keepalive_timeout.value_or(keep.idle_timeout);
+  keep.max_age = group.keepalive_time.value_or(keep.max_age);
   keep.max_requests = group.keepalive_requests.value_or(keep.max_requests);
   return spec;
 }

@@ -14,7 +14,7 @@
 
 namespace upstream {
 
-/// upstream, server, keepalive, keepalive_requests, keepalive_timeout.
+/// upstream, server, keepalive, keepalive_requests, keepalive_time, keepalive_timeout.
 extern const config::Feature kUpstreamFeature;
 
 /// All groups of a configuration by their names in lower case, after config::interpret. Reports

@@ -10,12 +10,14 @@ using base::ErrorCode;
 using Kind = BodyFraming::Kind;
 
 BodyReader::BodyReader(io::Stream& stream, BodyFraming framing, std::string_view received,
-                       base::Arena& arena, std::size_t buffer_size) noexcept
+                       base::Arena& arena, const ChunkedLimits& limits,
+                       std::size_t buffer_size) noexcept
     : stream_(stream),
       framing_(framing),
       pending_(received),
       left_(framing.length),
       buffer_size_(buffer_size),
+      chunked_(limits),
       trailers_(arena),
       ended_(framing.kind == Kind::none) {}
 

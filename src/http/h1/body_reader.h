@@ -21,6 +21,7 @@ class BodyReader final : public Body {
  public:
   /// `received`: what lies in the head's buffer behind the head. `trailers` go to `arena`.
   BodyReader(io::Stream& stream, BodyFraming framing, std::string_view received, base::Arena& arena,
+             const ChunkedLimits& limits = {},
              std::size_t buffer_size = io::Buffer::kLarge) noexcept;
 
   [[nodiscard]] async::Task<base::Result<std::string_view>> read(base::Deadline deadline) override;

@@ -64,9 +64,9 @@ async::Task<base::Result<void>> ClientExchange::read_head(ResponseHead& head,
   }
 }
 
-BodyReader& ClientExchange::open_body(const ResponseHead& head) {
+BodyReader& ClientExchange::open_body(const ResponseHead& head, const ChunkedLimits& limits) {
   CHECK(!body_);
-  body_.emplace(stream_, head.body, in_.readable().substr(head_end_), arena_);
+  body_.emplace(stream_, head.body, in_.readable().substr(head_end_), arena_, limits);
   return *body_;
 }
 

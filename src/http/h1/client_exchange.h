@@ -50,7 +50,7 @@ class ClientExchange {
   /// Gives away what the last head's views point into. The exchange is over then.
   [[nodiscard]] io::Buffer take_head_buffer() noexcept { return std::move(in_); }
   /// The body of the last head, which was not an interim one.
-  [[nodiscard]] BodyReader& open_body(const ResponseHead& head);
+  [[nodiscard]] BodyReader& open_body(const ResponseHead& head, const ChunkedLimits& limits = {});
 
   /// Has any byte of the response arrived? Before that a reused connection may just have been
   /// closed.
