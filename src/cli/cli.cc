@@ -24,6 +24,7 @@
 #include "cli/status_command.h"
 #include "config/diagnostics.h"
 #include "server/build_info.h"
+#include "server/listen_check.h"
 #include "server/name_check.h"
 #include "server/opening.h"
 #include "server/paths.h"
@@ -97,6 +98,7 @@ int check(const CommandLine& line, Format format) {
   config::Diagnostics diagnostics;
   const auto opening = server::read_configuration(options, diagnostics);
   if (opening) server::check_names(*opening->snapshot, diagnostics);
+  if (opening && line.bind) server::check_listeners(*opening->snapshot, diagnostics);
   const bool good = opening && !diagnostics.has_errors();
   if (format == Format::json) {
     print_as_json(file, diagnostics, good);
@@ -247,6 +249,7 @@ int run_command(const std::vector<std::string_view>& words) {
   check_command->add_option("-p,--prefix", line.prefix, "prefix path");
   check_command->add_option("-g,--global", line.directives, "global directives");
   check_command->add_flag("--dump", line.dump, "print the whole configuration");
+  check_command->add_flag("!--no-bind", line.bind, "leave addresses alone: for another machine");
   check_command->add_flag("-q,--quiet", line.quiet, "only errors");
   add_format(check_command, format);
 

@@ -19,6 +19,7 @@ struct CommandLine {
   bool show_build = false;  // -V: version and build
   bool test = false;
   bool dump = false;  // -T: test and dump
+  bool bind = true;   // testing binds the listeners' addresses
   bool quiet = false;
   std::string signal{};  // stop, quit, reload, reopen; empty: none
   std::string prefix{};

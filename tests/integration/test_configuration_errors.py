@@ -217,3 +217,44 @@ def test_a_bad_reload_leaves_the_old_one_running_and_says_why(sallyport):
     assert proxy.get("/").status == 200
     proxy.reload(GOOD.replace("200", "204"))
     assert proxy.get("/").status == 204
+
+
+# -- what is found by binding
+
+UNIX = """
+    server {{
+        listen unix:{path};
+        location / {{ return 200; }}
+    }}
+"""
+
+
+def test_an_address_that_cannot_be_bound_is_an_error_in_nginx_s_words(sallyport):
+    program = sallyport.make()
+    text = UNIX.format(path="@dir@/nowhere/a.sock")
+    done = program.check(text)
+    assert done.returncode == 1
+    assert (f"[emerg] bind() to unix:{program.folder}/nowhere/a.sock failed "
+            "(2: No such file or directory)") in done.stderr
+    assert "test failed" in done.stderr
+    assert subprocess.run([program.binary, "check", "-c", program.folder / "conf/main.conf", "-p",
+                           program.folder, "--no-bind"], check=False).returncode == 0
+
+
+def test_a_running_instance_is_not_disturbed_by_a_test(sallyport):
+    text = GOOD.replace("listen", "listen unix:@dir@/a.sock; listen", 1)
+    proxy = sallyport(text)
+    with proxy.client() as kept:
+        assert kept.get().status == 200
+        for _ in range(5):
+            done = proxy.check(text)
+            assert done.returncode == 0, done.stderr
+            assert [proxy.get().status for _ in range(5)] == [200] * 5
+        assert kept.get().status == 200
+    assert (proxy.folder / "a.sock").is_socket()
+
+
+def test_a_test_leaves_no_socket_behind(sallyport):
+    program = sallyport.make()
+    assert program.check(UNIX.format(path="@dir@/a.sock")).returncode == 0
+    assert not (program.folder / "a.sock").exists()
