@@ -66,10 +66,17 @@ Server::~Server() {
   if (!ending_) terminate([] {});
 }
 
-void Server::take_keys(const snapshot::Snapshot& snapshot, std::string& problem) {
-  for (const std::string& pem : snapshot.private_keys()) {
-    if (const auto added = signer_.add(pem); !added && problem.empty()) problem = added.error();
-  }
+// The signer has the snapshot's keys for as long as a worker, or one of its connections, has the
+// snapshot.
+std::expected<void, std::string> Server::hold_keys(Generation& generation) {
+  TRY(auto keys, signer_.hold(generation.snapshot->private_keys()));
+  struct Kept {
+    tls::InProcessSigner::Hold keys;
+    std::shared_ptr<const snapshot::Snapshot> snapshot;
+  };
+  const auto kept = std::make_shared<const Kept>(std::move(keys), std::move(generation.snapshot));
+  generation.snapshot = {kept, kept->snapshot.get()};
+  return {};
 }
 
 void Server::adopt(Generation generation, Adopted adopted) {
@@ -77,9 +84,9 @@ void Server::adopt(Generation generation, Adopted adopted) {
   adoption->generation = std::move(generation);
   adoption->adopted = std::move(adopted);
   adoption->waiting_for = workers_.size();
+  if (const auto held = hold_keys(adoption->generation); !held) adoption->problem = held.error();
   std::erase_if(snapshots_, [](const auto& snapshot) { return snapshot.expired(); });
   snapshots_.push_back(adoption->generation.snapshot);
-  take_keys(*adoption->generation.snapshot, adoption->problem);
   if (ending_) adoption->problem = "the server is ending";
   if (!adoption->problem.empty()) return adoption->adopted(std::unexpected(adoption->problem));
   for (const auto& worker : workers_) {

@@ -75,7 +75,7 @@ class Server {
   struct Adoption;
   void switch_logs(std::shared_ptr<const std::vector<snapshot::ReopenedLog>> logs,
                    std::function<void()> done);
-  void take_keys(const snapshot::Snapshot& snapshot, std::string& problem);
+  [[nodiscard]] std::expected<void, std::string> hold_keys(Generation& generation);
   void commit(std::shared_ptr<Adoption> adoption);
   void number_places();
 

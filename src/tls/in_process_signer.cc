@@ -4,6 +4,8 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -98,54 +100,113 @@ base::Result<std::size_t> sign_with(const Prepared& prepared, OSSL_LIB_CTX* libr
   return size;
 }
 
-// A thread's own objects. A key id is the digest of a public key, so what is prepared for it is
-// right whichever signer the key was added to; whether it may be used is asked of the signer each
-// time.
+// A thread's own objects.
 struct ThreadKeys {
   LibCtxPtr library{OSSL_LIB_CTX_new()};
   std::map<std::pair<KeyId, SignatureScheme>, Prepared> prepared;
 };
 
+struct Secret {
+  SecretDer der;
+  std::size_t holds = 0;
+};
+
 }  // namespace
 
+// Signing shares the mutex, so whoever has it alone may take from every thread what it prepared.
 struct InProcessSigner::Keys {
   LibCtxPtr library{OSSL_LIB_CTX_new()};
-  std::shared_mutex mutex;  // guards secrets
-  std::map<KeyId, SecretDer> secrets;
+  mutable std::shared_mutex mutex;  // guards all below; a thread's own objects: see above
+  std::map<KeyId, Secret> secrets;
+  std::map<std::thread::id, ThreadKeys> threads;
 
   ~Keys() {
-    for (auto& [id, der] : secrets) OPENSSL_cleanse(der.data(), der.size());
+    for (auto& [id, secret] : secrets) OPENSSL_cleanse(secret.der.data(), secret.der.size());
+  }
+
+  std::expected<KeyId, std::string> take(std::string_view pem) {
+    TRY(const PkeyPtr key, parse_private_key(pem, library.get()));
+    unsigned char* der = nullptr;
+    const int size = i2d_PrivateKey(key.get(), &der);
+    if (size <= 0) return std::unexpected(take_error_reason());
+    const std::span bytes(der, static_cast<std::size_t>(size));
+    const KeyId id = key_id_of(key.get());
+    {
+      const std::unique_lock lock(mutex);
+      Secret& secret = secrets[id];
+      if (secret.holds++ == 0) secret.der.assign(bytes.begin(), bytes.end());
+    }
+    OPENSSL_clear_free(der, bytes.size());
+    return id;
+  }
+
+  void release(std::span<const KeyId> ids) {
+    const std::unique_lock lock(mutex);
+    for (const KeyId& id : ids) {
+      const auto found = secrets.find(id);
+      CHECK(found != secrets.end());
+      if (--found->second.holds > 0) continue;
+      OPENSSL_cleanse(found->second.der.data(), found->second.der.size());
+      secrets.erase(found);
+      for (auto& [thread, own] : threads) {
+        std::erase_if(own.prepared, [&](const auto& entry) { return entry.first.first == id; });
+      }
+    }
+  }
+
+  ThreadKeys& of_this_thread() {
+    const auto me = std::this_thread::get_id();
+    {
+      const std::shared_lock lock(mutex);
+      if (const auto found = threads.find(me); found != threads.end()) return found->second;
+    }
+    const std::unique_lock lock(mutex);
+    return threads[me];
   }
 };
 
-InProcessSigner::InProcessSigner() : keys_(std::make_unique<Keys>()) {}
+struct InProcessSigner::HeldKeys {
+  std::shared_ptr<Keys> keys;
+  std::vector<KeyId> ids{};
+
+  explicit HeldKeys(std::shared_ptr<Keys> of) noexcept : keys(std::move(of)) {}
+  HeldKeys(const HeldKeys&) = delete;
+  HeldKeys& operator=(const HeldKeys&) = delete;
+  ~HeldKeys() { keys->release(ids); }
+};
+
+InProcessSigner::InProcessSigner() : keys_(std::make_shared<Keys>()) {}
 InProcessSigner::~InProcessSigner() = default;
 
 std::expected<KeyId, std::string> InProcessSigner::add(std::string_view pem) {
-  TRY(const PkeyPtr key, parse_private_key(pem, keys_->library.get()));
-  unsigned char* der = nullptr;
-  const int size = i2d_PrivateKey(key.get(), &der);
-  if (size <= 0) return std::unexpected(take_error_reason());
-  const std::span bytes(der, static_cast<std::size_t>(size));
-  const KeyId id = key_id_of(key.get());
-  {
-    const std::unique_lock lock(keys_->mutex);
-    keys_->secrets.try_emplace(id, bytes.begin(), bytes.end());
+  return keys_->take(pem);
+}
+
+std::expected<InProcessSigner::Hold, std::string> InProcessSigner::hold(
+    const std::vector<std::string>& pems) {
+  auto held = std::make_shared<HeldKeys>(keys_);
+  for (const std::string& pem : pems) {
+    TRY(const KeyId id, keys_->take(pem));
+    held->ids.push_back(id);
   }
-  OPENSSL_clear_free(der, bytes.size());
-  return id;
+  return held;
+}
+
+std::size_t InProcessSigner::size() const {
+  const std::shared_lock lock(keys_->mutex);
+  return keys_->secrets.size();
 }
 
 base::Result<std::size_t> InProcessSigner::sign(const KeyId& key, SignatureScheme scheme,
                                                 std::span<const std::uint8_t> message,
                                                 std::span<std::uint8_t> signature) noexcept {
-  thread_local ThreadKeys mine;
+  ThreadKeys& mine = keys_->of_this_thread();
   const std::shared_lock lock(keys_->mutex);
   const auto secret = keys_->secrets.find(key);
   if (secret == keys_->secrets.end()) return base::fail(base::ErrorCode::not_found, "no such key");
   auto found = mine.prepared.find({key, scheme});
   if (found == mine.prepared.end()) {
-    auto made = prepare(secret->second, scheme, mine.library.get());
+    auto made = prepare(secret->second.der, scheme, mine.library.get());
     ERR_clear_error();
     if (!made) return base::fail(made.error());
     found = mine.prepared.emplace(std::pair(key, scheme), *std::move(made)).first;

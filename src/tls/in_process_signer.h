@@ -2,12 +2,16 @@
 //
 // One object serves all workers. A thread parses a key once, into an OpenSSL library context of its
 // own, so that signing takes no lock that another thread holds for long.
+//
+// A configuration holds its keys; one that no configuration holds any more is wiped, with what the
+// threads have made of it.
 #pragma once
 
 #include <expected>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tls/signer.h"
 
@@ -18,9 +22,16 @@ class InProcessSigner final : public Signer {
   InProcessSigner();
   ~InProcessSigner() override;
 
-  /// Takes the first private key of `pem` (RSA, EC or Ed25519; not encrypted). The error is a
-  /// sentence without the file's name. Adding a key twice is harmless.
+  /// Takes the first private key of `pem` (RSA, EC or Ed25519; not encrypted), for good. The error
+  /// is a sentence without the file's name. Adding a key twice is harmless.
   [[nodiscard]] std::expected<KeyId, std::string> add(std::string_view pem);
+
+  /// Takes the keys for as long as the hold lives, which may end on any thread and after the
+  /// signer.
+  using Hold = std::shared_ptr<const void>;
+  [[nodiscard]] std::expected<Hold, std::string> hold(const std::vector<std::string>& pems);
+  /// Keys that it can sign with.
+  [[nodiscard]] std::size_t size() const;
 
   [[nodiscard]] base::Result<std::size_t> sign(const KeyId& key, SignatureScheme scheme,
                                                std::span<const std::uint8_t> message,
@@ -28,7 +39,8 @@ class InProcessSigner final : public Signer {
 
  private:
   struct Keys;
-  std::unique_ptr<Keys> keys_;
+  struct HeldKeys;
+  std::shared_ptr<Keys> keys_;
 };
 
 }  // namespace tls

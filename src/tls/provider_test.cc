@@ -60,6 +60,57 @@ TEST_P(ProviderKey, IsParsedOncePerWorkerAndForgottenWithItsCertificate) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST(InProcessSigner, ForgetsAKeyWithTheLastThatHoldsIt) {
+  InProcessSigner signer;
+  const std::string first = issue().private_key;
+  const std::string second = issue().private_key;
+  auto old = signer.hold({first, second});
+  ASSERT_TRUE(old);
+  auto next = signer.hold({second});
+  ASSERT_TRUE(next);
+  EXPECT_EQ(signer.size(), 2U);
+  old->reset();
+  EXPECT_EQ(signer.size(), 1U);
+  next->reset();
+  EXPECT_EQ(signer.size(), 0U);
+}
+
+TEST(InProcessSigner, ForgetsWhatAThreadHasPreparedToo) {
+  InProcessSigner signer;
+  const testing::Issued issued = issue();
+  auto hold = signer.hold({issued.private_key});
+  ASSERT_TRUE(hold);
+  const KeyId id = signer.add(issued.private_key).value();
+  std::array<std::uint8_t, 1024> room{};
+  const std::array<std::uint8_t, 3> message{1, 2, 3};
+  const auto scheme = SignatureScheme::ecdsa_secp256r1_sha256;
+  EXPECT_TRUE(signer.sign(id, scheme, message, room));
+  hold->reset();
+  EXPECT_TRUE(signer.sign(id, scheme, message, room)) << "add() is for good";
+  InProcessSigner other;
+  auto brief = other.hold({issued.private_key});
+  EXPECT_TRUE(other.sign(id, scheme, message, room));
+  brief->reset();
+  const auto refused = other.sign(id, scheme, message, room);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::ErrorCode::not_found);
+}
+
+TEST(InProcessSigner, HoldsNothingOfAConfigurationWithABadKey) {
+  InProcessSigner signer;
+  EXPECT_FALSE(signer.hold({issue().private_key, "nonsense"}));
+  EXPECT_EQ(signer.size(), 0U);
+}
+
+TEST(InProcessSigner, AHoldMayOutliveIt) {
+  tls::InProcessSigner::Hold hold;
+  {
+    InProcessSigner signer;
+    hold = *signer.hold({issue().private_key});
+  }
+  hold.reset();
+}
+
 TEST(InProcessSigner, RefusesUnknownKeysAndSchemesThatDoNotFit) {
   InProcessSigner signer;
   const auto issued = issue();
