@@ -287,3 +287,38 @@ def test_two_workers_share_the_work_in_total(sallyport, make_backend):
                       **dict(zip("ab", backends)))
     counts = collections.Counter(proxy.get("/").text for _ in range(40))
     assert abs(counts["a"] - counts["b"]) <= 2, "each worker takes turns on its own"
+
+
+# -- with several workers: each has its own view of the group
+
+WORKERS = 3
+
+
+@pytest.mark.threads
+def test_weights_hold_in_total_with_several_workers(sallyport, make_backend):
+    backends = named(make_backend, "a", "b")
+    proxy = sallyport(group("server @a@ weight=3; server @b@;"), main=f"worker_processes {WORKERS};",
+                      **dict(zip("ab", backends)))
+    counts = collections.Counter(proxy.get("/").text for _ in range(120))
+    # A worker's turns are exact over four requests, whatever share of them it got.
+    assert abs(counts["a"] - 90) <= 2 * WORKERS, counts
+
+
+@pytest.mark.threads
+def test_backups_stand_in_on_every_worker(sallyport, make_backend):
+    first, backup = named(make_backend, "first", "backup")
+    proxy = sallyport(group("server @first@; server @backup@ backup;"),
+                      main=f"worker_processes {WORKERS};", first=first, backup=backup)
+    assert {proxy.get("/").text for _ in range(30)} == {"first"}
+    first.stop()
+    assert {proxy.get("/").text for _ in range(30)} == {"backup"}
+
+
+@pytest.mark.threads
+def test_every_worker_finds_out_for_itself_that_a_server_is_dead(sallyport, make_backend):
+    dead, live = named(make_backend, "dead", "live")
+    dead.stop()
+    proxy = sallyport(group("server @dead@ max_fails=2 fail_timeout=60s; server @live@;"),
+                      main=f"worker_processes {WORKERS};", dead=dead, live=live)
+    assert {proxy.get("/").text for _ in range(60)} == {"live"}
+    assert 2 <= proxy.errors.count("connect() failed") <= 2 * WORKERS

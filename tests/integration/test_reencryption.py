@@ -149,6 +149,20 @@ def test_the_verification_depth_counts(sallyport, make_backend, authority):
     assert proxy.get("/").status == 200, "signed by the trusted one itself: no intermediates"
 
 
+@pytest.mark.parametrize("intermediates, depth, status", [
+    (1, 0, 502), (1, 1, 200), (2, 1, 502), (2, 2, 200), (2, 5, 200)])
+def test_so_many_intermediates_are_taken_as_the_depth_says(
+        sallyport, make_backend, authority, intermediates, depth, status):
+    certificate = authority.chained("backend.test", intermediates=intermediates)
+    backend = make_backend(tls=certificate.server_context())
+    proxy = sallyport(site("https://@backend@", f"{TRUST} proxy_ssl_name backend.test; "
+                                                f"proxy_ssl_verify_depth {depth};"), backend=backend)
+    assert proxy.get("/").status == status
+    if status == 502:
+        proxy.wait_for_error("upstream SSL certificate verify error")
+        assert backend.requests == []
+
+
 def test_a_group_without_a_name_warns_at_load(sallyport):
     text = site("https://group", TRUST, outside="upstream group { server 127.0.0.1:1; }")
     done = sallyport.make().check(text)

@@ -1,4 +1,6 @@
 """Peers that are slow on purpose, or gone: every wait ends, and nobody works for those who left."""
+import contextlib
+import resource
 import socket
 import threading
 import time
@@ -158,6 +160,63 @@ def test_many_slow_clients_do_not_hold_up_a_quick_one(sallyport, backend):
     assert [proxy.get().status for _ in range(20)] == [200] * 20
     for client in slow:
         client.close()
+
+
+CROWD = """
+    worker_processes 2;
+    error_log stderr error;
+    events {{ worker_connections 8000; }}
+    http {{
+        client_header_timeout 4s;
+        client_body_timeout 4s;
+        send_timeout 4s;
+        server {{
+            listen 127.0.0.1:@port:http@ backlog=8192;
+            location / {{ proxy_pass http://@backend@; }}
+            location /page {{ return 200 "{page}"; }}
+        }}
+    }}
+"""
+
+
+@pytest.fixture
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 12_000
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"the hard limit of descriptors is {hard}, {wanted} are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_5000_slow_clients_hold_up_nobody_and_are_let_go(sallyport, backend, many_descriptors):
+    """Heads and bodies that drip, and answers that nobody takes."""
+    heads, bodies, readers = 2400, 2400, 200
+    proxy = sallyport(CROWD.format(page="x" * 60_000), backend=backend)
+    beginnings = (["GET / HTTP/1.1\r\nHost: a\r\nX: "] * heads +
+                  ["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"] * bodies +
+                  ["GET /page HTTP/1.1\r\nHost: a\r\n\r\n" * 20] * readers)
+    with contextlib.ExitStack() as open_clients:
+        slow = []
+        for beginning in beginnings:
+            client = open_clients.enter_context(proxy.client())
+            client.send(beginning)
+            client.socket.setblocking(False)
+            slow.append(client.socket)
+        # The first are let go while the last still come: what counts is that all of them came.
+        assert [proxy.get("/").status for _ in range(20)] == [200] * 20
+
+        def drip():
+            for each in slow[:heads + bodies]:
+                with contextlib.suppress(OSError):
+                    each.send(b"x")
+            return (counter(proxy, "limit_header_time") == heads and
+                    counter(proxy, "limit_body_rate") + counter(proxy, "limit_body_time") == bodies)
+        wait_for(drip, "every slow head and body to be ended", within=60)
+        assert [proxy.get("/").status for _ in range(20)] == [200] * 20
+    wait_for(lambda: counter(proxy, "connections_active") == 0, "every connection to end", within=30)
+    assert {request.method for request in backend.requests} == {"GET"}
 
 
 # -- clients that leave

@@ -83,6 +83,31 @@ class Authority:
             self._made[name] = Certificate(chain, key)
         return self._made[name]
 
+    def chained(self, *names, intermediates):
+        """Signed through so many intermediate authorities, which come along in its chain."""
+        name = self._file_name((*names, f"below-{intermediates}"))
+        if name not in self._made:
+            signer, signer_key, above = self.chain, self._key, []
+            for depth in range(intermediates):
+                signer, signer_key = self._sign(f"{name}-{depth}", f"Intermediate {depth}", [],
+                                                "authority", signer, signer_key)
+                above.insert(0, signer.read_text())
+            leaf, key = self._sign(name, names[0], ["-addext", self._alternatives(names)], "leaf",
+                                   signer, signer_key)
+            chain = self.folder / f"{name}.chain.crt"
+            chain.write_text(leaf.read_text() + "".join(above))
+            self._made[name] = Certificate(chain, key)
+        return self._made[name]
+
+    def _sign(self, name, common_name, more, extensions, signer, signer_key):
+        key = self._make_key(name, "ec")
+        request, certificate = self.folder / f"{name}.csr", self.folder / f"{name}.crt"
+        self._openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={common_name}", *more)
+        self._openssl("x509", "-req", "-in", request, "-CA", signer, "-CAkey", signer_key,
+                      "-CAcreateserial", "-days", "3650", "-extfile", "openssl.cnf", "-extensions",
+                      extensions, "-copy_extensions", "copy", "-out", certificate)
+        return certificate, key
+
     def client_context(self, *, certificate=None, versions=None, protocols=()):
         """For a client that trusts this authority; versions = (lowest, highest) ssl.TLSVersion."""
         context = ssl.create_default_context(cafile=str(self.chain))
