@@ -84,9 +84,12 @@ std::string_view sentence(Refusal refusal) {
     case Refusal::none: return {};
     // nginx's words, and what to do about it.
     case Refusal::line_too_long:
-    case Refusal::head_too_large: return "upstream sent too big header (see proxy_buffer_size)";
+      return "upstream sent too big header: a header line is longer than the limit "
+             "(proxy_buffer_size)";
+    case Refusal::head_too_large:
+      return "upstream sent too big header: the head is larger than the limit (proxy_buffer_size)";
     case Refusal::too_many_fields:
-      return "upstream sent too many header fields (see proxy_max_headers)";
+      return "upstream sent too big header: more header fields than the limit (proxy_max_headers)";
     default: return explain(refusal);
   }
 }

@@ -41,8 +41,7 @@ TEST(ProxyBufferSize, BoundsTheHeadOfAResponse) {
   EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502"));
   EXPECT_EQ(world.count(Counter::limit_upstream_header_size), 1U);
   EXPECT_THAT(world.log("/prefix/e.log"),
-              HasSubstr("upstream sent too big header (see proxy_buffer_size) while reading "
-                        "response header from upstream"));
+              HasSubstr("limit (proxy_buffer_size) while reading response header from upstream"));
 }
 
 TEST(ProxyBufferSize, MayBeMoreThanTheDefault) {
@@ -61,7 +60,7 @@ TEST(ProxyMaxHeaders, BoundsTheFieldsOfAResponse) {
   world.backend().send("HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nC: 3\r\nContent-Length: 0\r\n\r\n");
   EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 502"));
   EXPECT_EQ(world.count(Counter::limit_upstream_header_count), 1U);
-  EXPECT_THAT(world.log("/prefix/e.log"), HasSubstr("see proxy_max_headers"));
+  EXPECT_THAT(world.log("/prefix/e.log"), HasSubstr("limit (proxy_max_headers)"));
 }
 
 // Chunks, of both sides.
