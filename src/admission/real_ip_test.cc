@@ -3,14 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "config/interpreter.h"
-#include "config/memory_files.h"
-#include "config/parser.h"
+#include "config/testing/loaded.h"
 
 namespace admission {
 namespace {
@@ -19,41 +16,18 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
-                                              .contexts = config::Context::main,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::http),
-                                              .documentation = "d"},
-                                             {.name = "server",
-                                              .contexts = config::Context::http,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::server),
-                                              .documentation = "d"}};
-
-class RealIp : public ::testing::Test {
+class RealIp : public ::testing::Test, protected config::testing::Loaded {
  protected:
+  RealIp() : Loaded(kRealIpFeature) {}
   struct Field {
     std::string_view name;
     std::string_view value;
   };
 
   void load(const std::string& directives, const std::string& in_server = {}) {
-    const std::array features{
-        config::Feature{.name = "blocks", .directives = kBlocks, .inherit = nullptr},
-        kRealIpFeature};
-    const config::Vocabulary vocabulary(features, {});
-    config::parse_text("t.conf", "http { " + directives + " server { " + in_server + " } }", files_,
-                       diagnostics_, tree_);
-    config::interpret(tree_, vocabulary, root_, diagnostics_, files_, {});
+    interpret("http { " + directives + " server { " + in_server + " } }");
   }
-  const config::Level& http() const { return *root_.children()[0]; }
-  const config::Level& server() const { return *http().children()[0]; }
   std::string hint() const { return diagnostics_.list().at(0).hint; }
-  std::vector<std::string> messages() const {
-    std::vector<std::string> texts;
-    for (const auto& each : diagnostics_.list()) texts.push_back(each.message);
-    return texts;
-  }
 
   // Where a request with these fields seems to come from.
   std::string remote(std::string_view peer, const std::vector<Field>& fields) {
@@ -71,10 +45,6 @@ class RealIp : public ::testing::Test {
     return remote("10.0.0.1", {{"X-Forwarded-For", value}});
   }
 
-  config::MemoryFiles files_;
-  config::Diagnostics diagnostics_;
-  config::Tree tree_;
-  config::Level root_;
   exchange::Connection connection_;
 };
 

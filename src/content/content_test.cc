@@ -1,14 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "config/interpreter.h"
-#include "config/memory_files.h"
-#include "config/parser.h"
+#include "config/testing/loaded.h"
 #include "content/error_page.h"
 #include "content/return_directive.h"
 
@@ -118,50 +115,20 @@ TEST_F(AbsoluteLocation, HasNoPortOnUnixSockets) {
   EXPECT_EQ(absolute_location("/a", exchange_), "http://example.com/a");
 }
 
-constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
-                                              .contexts = config::Context::main,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::http),
-                                              .documentation = "d"},
-                                             {.name = "server",
-                                              .contexts = config::Context::http,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::server),
-                                              .documentation = "d"},
-                                             {.name = "location",
-                                              .contexts = config::Context::server,
-                                              .arguments = config::takes(1),
-                                              .block = config::opens(config::Context::location),
-                                              .documentation = "d"}};
-
-class Return : public ::testing::Test {
+class Return : public ::testing::Test, protected config::testing::Loaded {
  protected:
+  Return() : Loaded(kReturnFeature) {}
   // The plan of the server's directives; its location has none.
   const ReturnPlan* load(const std::string& in_server) {
-    const std::array features{
-        config::Feature{.name = "blocks", .directives = kBlocks, .inherit = nullptr},
-        kReturnFeature};
-    const config::Vocabulary vocabulary(features, {});
-    config::parse_text("t.conf", "http { server { " + in_server + " location / { } } }", files_,
-                       diagnostics_, tree_);
-    config::interpret(tree_, vocabulary, root_, diagnostics_, files_, {});
-    config::Level& server = *root_.children()[0]->children()[0];
-    provision_return(server, variables_, diagnostics_);
-    provision_return(*server.children()[0], variables_, diagnostics_);
+    interpret("http { server { " + in_server + " location / { } } }");
+    const config::Level& location = *server().children()[0];
+    provision_return(server(), variables_, diagnostics_);
+    provision_return(*server().children()[0], variables_, diagnostics_);
     variables_.finish(diagnostics_);
-    EXPECT_EQ(find_return(*server.children()[0]), nullptr);
-    return find_return(server);
-  }
-  std::vector<std::string> messages() const {
-    std::vector<std::string> texts;
-    for (const auto& each : diagnostics_.list()) texts.push_back(each.message);
-    return texts;
+    EXPECT_EQ(find_return(location), nullptr);
+    return find_return(server());
   }
 
-  config::MemoryFiles files_;
-  config::Diagnostics diagnostics_;
-  config::Tree tree_;
-  config::Level root_;
   script::Variables variables_;
 };
 

@@ -3,14 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "config/interpreter.h"
-#include "config/memory_files.h"
-#include "config/parser.h"
+#include "config/testing/loaded.h"
 
 namespace filter {
 namespace {
@@ -19,38 +16,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
-                                              .contexts = config::Context::main,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::http),
-                                              .documentation = "d"},
-                                             {.name = "server",
-                                              .contexts = config::Context::http,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::server),
-                                              .documentation = "d"}};
-
-class AddHeader : public ::testing::Test {
+class AddHeader : public ::testing::Test, protected config::testing::Loaded {
  protected:
+  AddHeader() : Loaded(kAddHeaderFeature) {}
   void load(const std::string& in_server, const std::string& in_http = {}) {
-    const std::array features{
-        config::Feature{.name = "blocks", .directives = kBlocks, .inherit = nullptr},
-        kAddHeaderFeature};
-    const config::Vocabulary vocabulary(features, {});
-    config::parse_text("t.conf", "http { " + in_http + " server { " + in_server + " } }", files_,
-                       diagnostics_, tree_);
-    config::interpret(tree_, vocabulary, root_, diagnostics_, files_, {});
-    config::Level& http = *root_.children()[0];
-    provision_add_header(http, variables_, diagnostics_);
-    provision_add_header(*http.children()[0], variables_, diagnostics_);
+    interpret("http { " + in_http + " server { " + in_server + " } }");
+    provision_add_header(http(), variables_, diagnostics_);
+    provision_add_header(server(), variables_, diagnostics_);
     variables_.finish(diagnostics_);
   }
-  std::vector<std::string> messages() const {
-    std::vector<std::string> texts;
-    for (const auto& each : diagnostics_.list()) texts.push_back(each.message);
-    return texts;
-  }
-  const config::Level& server() const { return *root_.children()[0]->children()[0]; }
 
   bool apply(std::uint16_t status = 200) {
     exchange_.response.status = status;
@@ -68,10 +42,6 @@ class AddHeader : public ::testing::Test {
     ASSERT_TRUE(exchange_.response.fields.add(name, value));
   }
 
-  config::MemoryFiles files_;
-  config::Diagnostics diagnostics_;
-  config::Tree tree_;
-  config::Level root_;
   script::Variables variables_;
   exchange::Connection connection_;
   base::Arena arena_;

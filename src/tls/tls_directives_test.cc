@@ -3,13 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <string>
 #include <vector>
 
-#include "config/interpreter.h"
-#include "config/memory_files.h"
-#include "config/parser.h"
+#include "config/testing/loaded.h"
 #include "tls/testing/certificates.h"
 
 namespace tls {
@@ -19,51 +16,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr config::DirectiveSpec kBlocks[] = {{.name = "http",
-                                              .contexts = config::Context::main,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::http),
-                                              .documentation = "d"},
-                                             {.name = "server",
-                                              .contexts = config::Context::http,
-                                              .arguments = config::takes(0),
-                                              .block = config::opens(config::Context::server),
-                                              .documentation = "d"}};
-
-class TlsDirectives : public ::testing::Test {
+class TlsDirectives : public ::testing::Test, protected config::testing::Loaded {
  protected:
   void add(const std::string& name, const testing::Issued& issued) {
     files_.add(name + ".crt", issued.certificate);
     files_.add(name + ".key", issued.private_key);
   }
-  TlsDirectives() {
+  TlsDirectives() : Loaded(kFeature) {
     add("ec", testing::issue());
     add("other", testing::issue());
     files_.add("broken", "no PEM at all");
   }
   const TlsOptions& load(const std::string& in_server, const std::string& in_http = {}) {
-    const std::array features{
-        config::Feature{.name = "blocks", .directives = kBlocks, .inherit = nullptr}, kFeature};
-    const config::Vocabulary vocabulary(features, {});
-    config::parse_text("t.conf", "http { " + in_http + " server { " + in_server + " } }", files_,
-                       diagnostics_, tree_);
-    config::interpret(tree_, vocabulary, root_, diagnostics_, files_, {});
+    interpret("http { " + in_http + " server { " + in_server + " } }");
     return server().get<TlsOptions>();
   }
-  const config::Level& server() const { return *root_.children()[0]->children()[0]; }
   bool is_good(const TlsOptions& options) {
     return check(options, server().where(), diagnostics_) && !diagnostics_.has_errors();
   }
-  std::vector<std::string> messages() const {
-    std::vector<std::string> texts;
-    for (const auto& each : diagnostics_.list()) texts.push_back(each.message);
-    return texts;
-  }
-
-  config::MemoryFiles files_;
-  config::Diagnostics diagnostics_;
-  config::Tree tree_;
-  config::Level root_;
 };
 
 TEST_F(TlsDirectives, ReadACertificateAndItsKey) {
