@@ -23,6 +23,7 @@
 #include "cli/diff_command.h"
 #include "cli/status_command.h"
 #include "config/diagnostics.h"
+#include "server/admin.h"
 #include "server/build_info.h"
 #include "server/listen_check.h"
 #include "server/name_check.h"

@@ -22,8 +22,8 @@ using Warnings = std::vector<Warning>;
 constexpr std::array<std::string_view, 2> kEveryday{"limit_keepalive_time",
                                                     "limit_keepalive_requests"};
 // Beside the limits, what should not happen at all.
-constexpr std::array<std::string_view, 3> kTroubles{"accept_failures", "upstream_untrusted",
-                                                    "log_lines_dropped"};
+constexpr std::array<std::string_view, 4> kTroubles{"accept_failures", "upstream_untrusted",
+                                                    "log_lines_dropped", "error_lines_dropped"};
 
 std::string days(std::int64_t count) {
   return count == 1 ? "1 day" : fmt::format("{} days", count);
@@ -83,7 +83,7 @@ void about_counters(const Observations& observations, Warnings& warnings) {
     if (reading.name == "loop_stalls") warnings.push_back({"worker", text});
     if (is_limit) warnings.push_back({"limit", text});
     if (is_trouble) {
-      warnings.push_back({reading.name == "log_lines_dropped" ? "log" : "process", text});
+      warnings.push_back({reading.name.ends_with("_lines_dropped") ? "log" : "process", text});
     }
   }
 }

@@ -34,7 +34,7 @@ class BuiltSnapshot final : public Snapshot, public std::enable_shared_from_this
     return *std::move(site);
   }
   void use_logs(std::span<const ReopenedLog> logs) const override {
-    const auto* destinations = root.find<accesslog::Destinations>();
+    const auto* destinations = levels.find<accesslog::Destinations>();
     if (destinations == nullptr) return;
     for (const ReopenedLog& log : logs) {
       if (const auto replaced = destinations->replace(log.name, log.file); !replaced) {
@@ -149,7 +149,7 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
 
   auto log = std::make_shared<observe::ErrorLog>(observe::Level::error);
   if (!options.error_log.empty() && options.error_log != "stderr") {
-    auto file = snapshot->root.options<accesslog::Destinations>().open(options.error_log, files);
+    auto file = snapshot->levels.options<accesslog::Destinations>().open(options.error_log, files);
     if (file) {
       log = std::make_shared<observe::ErrorLog>(
           std::vector{observe::ErrorLog::Output{.file = *std::move(file)}});
