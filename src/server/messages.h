@@ -1,6 +1,7 @@
 // What the supervisor and the server tell each other, on a Channel.
 //
-//   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and leave
+//   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and
+//   leave
 //                         the admin socket to the process that has taken over; use_logs: files that
 //                         were opened again, with their descriptors
 //   server → supervisor   ready (the generation is adopted by every worker), rejected (why not; the

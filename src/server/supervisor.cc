@@ -551,6 +551,7 @@ void Supervisor::end_trial() {
   going_back_ = true;
   Opening old = std::move(*before_);
   before_.reset();
+  restore_options(old);
   if (serving_ != nullptr) return take_over(std::move(old));
   next_ = std::move(old);
   next_->message.generation = ++last_generation_;
