@@ -267,6 +267,12 @@ int run_command(const std::vector<std::string_view>& words) {
       ->add_option("-w,--watch", seconds, "again every SECONDS (2), with rates, until a signal")
       ->expected(0, 1)
       ->check(CLI::Range(0.1, 86400.0));
+  bool ready = false;
+  bool alive = false;
+  CLI::Option* ready_option =
+      status_command->add_flag("--ready", ready, "only: does it take requests?");
+  status_command->add_flag("--alive", alive, "only: do all its workers answer?")
+      ->excludes(ready_option);
   add_format(status_command, format);
 
   CLI::App* diff_command = app.add_subcommand(
@@ -336,6 +342,7 @@ int run_command(const std::vector<std::string_view>& words) {
   StatusRequest request{.socket = socket.empty() ? paths_of(line).admin_socket : socket,
                         .json = format == Format::json,
                         .every = {}};
+  if (ready || alive) return run_health(request.socket, ready ? "ready" : "alive");
   if (status_command->count("--watch") != 0) request.every = std::chrono::duration<double>(seconds);
   return run_status(request);
 }

@@ -62,14 +62,13 @@ int run_status(const StatusRequest& request) {
   }
 }
 
-int run_health(const std::string& socket, const std::string& question, bool quiet) {
+int run_health(const std::string& socket, const std::string& question) {
   const auto answer = server::ask(socket, nlohmann::json{{"command", question}}.dump());
   if (!answer) return complain(answer.error());
   const auto json = nlohmann::json::parse(*answer, nullptr, false);
   if (!json.is_object()) return complain("the answer is not JSON");
   if (json.contains("error")) return complain(text(json, "/error", "?"));
   const bool yes = flag(json, "/" + question);
-  if (quiet) return yes ? 0 : 1;
   fmt::print("{}{}\n", yes ? "" : "not ", question);
   for (const auto& reason : list(json, "/reasons")) {
     if (reason.is_string()) fmt::print("  {}\n", reason.get<std::string>());

@@ -18,6 +18,6 @@ struct StatusRequest {
 [[nodiscard]] int run_status(const StatusRequest& request);
 
 /// `question` is "ready" or "alive". 0: yes; 1: no, or nobody answers.
-[[nodiscard]] int run_health(const std::string& socket, const std::string& question, bool quiet);
+[[nodiscard]] int run_health(const std::string& socket, const std::string& question);
 
 }  // namespace cli

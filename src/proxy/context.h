@@ -87,6 +87,7 @@ struct Answer {
   unsigned status = 500;
   std::string_view text{};          // empty: the status's page
   bool has_text = false;
+  std::string_view type{};          // of the text; empty: default_type
   std::string_view location{};      // of a redirect
   bool close_silently = false;      // no response at all
 };

@@ -156,8 +156,9 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   std::string_view body =
       answer.has_text ? answer.text : content::error_page(answer.status, tokens);
   const bool is_page = !answer.has_text && !body.empty();
-  const std::string_view type =
-      is_page ? std::string_view("text/html") : *context.client_options().default_type;
+  const std::string_view type = is_page               ? std::string_view("text/html")
+                                : answer.type.empty() ? *context.client_options().default_type
+                                                      : answer.type;
   bool fits = add_own_fields(context, nullptr);
   if (!http::status_has_no_body(answer.status)) {
     fits = fits && response.fields.add(FieldName::content_type, type);

@@ -9,6 +9,7 @@
 #include "proxy/forward.h"
 #include "proxy/request_body.h"
 #include "proxy/response.h"
+#include "proxy/status_page.h"
 
 namespace proxy {
 namespace {
@@ -117,6 +118,7 @@ async::Task<Step> produce_content(Context& context) {
     log(context, Level::error, "client intended to send too large body");
     co_return Answer{.status = 413};
   }
+  if (auto page = answer_status_page(context)) co_return page;
   const ForwardPlan* plan =
       context.location != nullptr ? context.level->find<ForwardPlan>() : nullptr;
   if (plan == nullptr) co_return Answer{.status = 404};

@@ -29,6 +29,8 @@ class Resolvers;
 namespace observe {
 class ErrorLog;
 class Histogram;
+class Totals;
+struct Readiness;
 }  // namespace observe
 namespace tls {
 class Library;
@@ -81,6 +83,8 @@ struct Worker {
   std::uint64_t sites_made = 0;      // numbers them
   upstream::Connector* connector;    // to backends; outlives the sites
   HandshakeCounters handshakes{};
+  const observe::Totals* totals = nullptr;        // null, as in tests: no pages that tell them
+  const observe::Readiness* readiness = nullptr;
   observe::Histogram* request_times = nullptr;  // in microseconds; null: not measured
   accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
 };

@@ -41,6 +41,13 @@ std::string origin_of(const snapshot::Snapshot& snapshot) {
                   {"global", snapshot.origin.global_directives}});
 }
 
+std::string ready(const observe::Readiness& readiness) {
+  Json reasons = Json::array();
+  if (readiness.draining) reasons.push_back("draining");
+  if (!readiness.listening) reasons.push_back("not listening");
+  return text_of({{"ready", reasons.empty()}, {"reasons", reasons}});
+}
+
 }  // namespace
 
 std::expected<std::string, std::string> ask(const std::string& path, std::string_view request) {
@@ -113,11 +120,22 @@ async::Task<std::string> Admin::answer(std::string request) {
   }
   const auto command = parsed["command"].get<std::string>();
   if (command == "status") co_return co_await status();
+  if (command == "alive") co_return co_await alive();
+  if (command == "ready") co_return ready(server_.readiness());
   const auto snapshot = server_.snapshot();
   if (command != "outline" && command != "origin") co_return R"({"error":"unknown command"})";
   if (snapshot == nullptr) co_return R"({"error":"there is no configuration yet"})";
   if (command == "origin") co_return origin_of(*snapshot);
   co_return snapshot::to_json(snapshot::outline(*snapshot));
+}
+
+async::Task<std::string> Admin::alive() {
+  const std::vector<WorkerReport> reports = co_await collect_reports(server_, loop_);
+  Json reasons = Json::array();
+  for (const unsigned worker : silent_workers(server_, reports)) {
+    reasons.push_back(fmt::format("worker {} does not answer", worker));
+  }
+  co_return text_of({{"alive", reasons.empty()}, {"reasons", reasons}});
 }
 
 async::Task<std::string> Admin::status() {

@@ -53,6 +53,7 @@ class Admin {
   [[nodiscard]] async::Task<void> serve(base::Fd socket);
   [[nodiscard]] async::Task<std::string> answer(std::string request);
   [[nodiscard]] async::Task<std::string> status();
+  [[nodiscard]] async::Task<std::string> alive();
   [[nodiscard]] async::Task<void> sample();
 
   io::EventLoop& loop_;

@@ -56,6 +56,8 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .layout = layout_,
                                     .refusals = refusals_,
                                     .handshakes = handshakes_,
+                                    .totals = *this,
+                                    .readiness = readiness_,
                                     .connection_numbers = connection_numbers_,
                                     .control = control,
                                     .logs = logs_}));
@@ -127,8 +129,10 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
   }
   for (const auto& worker : workers_) {
     worker->commit(of_worker(adoption->generation.listeners, worker->index(), workers_.size()),
-                   [adoption](base::Result<void> result) {
-                     if (adoption->count(result)) adoption->adopted({});
+                   [this, adoption](base::Result<void> result) {
+                     if (!adoption->count(result)) return;
+                     readiness_.listening = true;
+                     adoption->adopted({});
                    });
   }
 }
@@ -163,6 +167,7 @@ void Server::switch_logs(std::shared_ptr<const std::vector<snapshot::ReopenedLog
 
 void Server::quit(std::function<void()> ended) {
   ending_ = true;
+  readiness_.draining = true;
   auto left = std::make_shared<std::size_t>(workers_.size());
   for (const auto& worker : workers_) {
     worker->quit([left, ended](base::Result<void>) {
@@ -173,12 +178,19 @@ void Server::quit(std::function<void()> ended) {
 
 void Server::terminate(std::function<void()> ended) {
   ending_ = true;
+  readiness_.draining = true;
   auto left = std::make_shared<std::size_t>(workers_.size());
   for (const auto& worker : workers_) {
     worker->terminate([left, ended](base::Result<void>) {
       if (--*left == 0) ended();
     });
   }
+}
+
+std::uint64_t Server::sum(observe::Counter counter) const noexcept {
+  std::uint64_t all = 0;
+  for (const auto& worker : workers_) all += worker->counters().get(counter);
+  return all;
 }
 
 std::vector<observe::Reading> Server::readings() const {

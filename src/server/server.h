@@ -33,7 +33,7 @@ struct Generation {
   std::vector<ListenerSockets> listeners;
 };
 
-class Server {
+class Server final : private observe::Totals {
  public:
   using Adopted = std::move_only_function<void(std::expected<void, std::string>)>;
 
@@ -67,6 +67,7 @@ class Server {
     return workers_;
   }
   [[nodiscard]] std::vector<observe::Reading> readings() const;
+  [[nodiscard]] const observe::Readiness& readiness() const noexcept { return readiness_; }
   /// The servers and locations of the snapshot, by number.
   [[nodiscard]] const std::vector<snapshot::Place>& places() const noexcept { return places_; }
   [[nodiscard]] bool ending() const noexcept { return ending_; }
@@ -78,11 +79,13 @@ class Server {
   [[nodiscard]] std::expected<void, std::string> hold_keys(Generation& generation);
   void commit(std::shared_ptr<Adoption> adoption);
   void number_places();
+  [[nodiscard]] std::uint64_t sum(observe::Counter counter) const noexcept override;
 
   observe::CounterLayout layout_;
   proxy::RefusalCounters refusals_ = proxy::add_refusal_counters(layout_);
   proxy::HandshakeCounters handshakes_ = proxy::add_handshake_counters(layout_);
   std::atomic<std::uint64_t> connection_numbers_ = 0;
+  observe::Readiness readiness_;
   tls::InProcessSigner signer_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
   mutable observe::Counters own_counters_{layout_};  // of what no worker counts; set when read

@@ -11,6 +11,7 @@
 #include "server/build_info.h"
 #include "server/server.h"
 #include "server/warnings.h"
+#include "server/worker_reports.h"
 #include "tls/library.h"
 
 namespace server {
@@ -123,17 +124,6 @@ Json certificates_json(std::span<const CertificateFacts> certificates, base::Wal
   return all;
 }
 
-std::vector<unsigned> silent_workers(const StatusFacts& facts) {
-  std::vector<unsigned> silent;
-  for (const auto& worker : facts.server.workers()) {
-    if (std::ranges::find(facts.reports, worker->index(), &WorkerReport::worker) ==
-        facts.reports.end()) {
-      silent.push_back(worker->index());
-    }
-  }
-  return silent;
-}
-
 }  // namespace
 
 std::string status_json(const StatusFacts& facts) {
@@ -142,9 +132,7 @@ std::string status_json(const StatusFacts& facts) {
   if (server.snapshot() != nullptr) certificates = certificates_of(*server.snapshot());
   std::vector<upstream::ClusterReport> clusters;
   for (const WorkerReport& report : facts.reports) upstream::add(clusters, report.clusters);
-  // A worker that is ending has nothing more to say, and that is as it should be.
-  const std::vector<unsigned> silent =
-      server.ending() ? std::vector<unsigned>{} : silent_workers(facts);
+  const std::vector<unsigned> silent = silent_workers(server, facts.reports);
   Json status;
   status["version"] = version();
   status["openssl"] = tls::library_version();

@@ -49,4 +49,15 @@ async::Task<std::vector<WorkerReport>> collect_reports(const Server& server,
   co_return std::move(collection->reports);
 }
 
+std::vector<unsigned> silent_workers(const Server& server, std::span<const WorkerReport> reports) {
+  std::vector<unsigned> silent;
+  if (server.ending()) return silent;
+  for (const auto& worker : server.workers()) {
+    if (std::ranges::find(reports, worker->index(), &WorkerReport::worker) == reports.end()) {
+      silent.push_back(worker->index());
+    }
+  }
+  return silent;
+}
+
 }  // namespace server

@@ -2,6 +2,7 @@
 // hangs, and that is worth knowing, too.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "async/task.h"
@@ -15,5 +16,10 @@ class Server;
 /// On the control thread. The reports are in the order of the workers.
 [[nodiscard]] async::Task<std::vector<WorkerReport>> collect_reports(const Server& server,
                                                                      io::EventLoop& control);
+
+/// The workers that have not answered. None while the server is ending: who has ended is silent,
+/// and that is as it should be.
+[[nodiscard]] std::vector<unsigned> silent_workers(const Server& server,
+                                                   std::span<const WorkerReport> reports);
 
 }  // namespace server

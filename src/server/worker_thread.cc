@@ -57,6 +57,8 @@ struct WorkerThread::Life {
                .site = nullptr,
                .connector = &connector,
                .handshakes = thread.shared_.handshakes,
+               .totals = &thread.shared_.totals,
+               .readiness = &thread.shared_.readiness,
                .request_times = &request_times,
                .logs = &thread.shared_.logs},
         serve([this](io::Accepted accepted, base::Address local) {

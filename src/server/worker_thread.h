@@ -25,6 +25,7 @@
 #include "io/event_loop.h"
 #include "observe/counters.h"
 #include "observe/histogram.h"
+#include "observe/totals.h"
 #include "proxy/traffic.h"
 #include "proxy/worker.h"
 #include "snapshot/snapshot.h"
@@ -63,6 +64,8 @@ class WorkerThread {
     const observe::CounterLayout& layout;
     proxy::RefusalCounters refusals;
     proxy::HandshakeCounters handshakes;
+    const observe::Totals& totals;
+    const observe::Readiness& readiness;
     std::atomic<std::uint64_t>& connection_numbers;
     io::EventLoop& control;  // where answers are posted
     accesslog::LogThread& logs;

@@ -5,6 +5,7 @@
 #include "accesslog/options.h"
 #include "admission/real_ip.h"
 #include "content/return_directive.h"
+#include "content/status_pages.h"
 #include "filter/add_header.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
@@ -27,6 +28,7 @@ std::span<const config::Feature> features() noexcept {
       upstream::kResolverFeature,
       admission::kRealIpFeature,
       content::kReturnFeature,
+      content::kStatusPageFeature,
       filter::kAddHeaderFeature,
       accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,

@@ -529,7 +529,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"ssl_verify_depth", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"sticky", kUpstream, "balancing", kRefused, kRemove},
     {"stream", kMain, "L4 streams", kRefused, kStreams},
-    {"stub_status", kServer | kLocation, "the whole language", kRefused, kRemove},
     {"sub_filter", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"sub_filter_last_modified", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"sub_filter_once", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},

@@ -1,0 +1,13 @@
+// The step that answers for `stub_status` and `health_endpoint`.
+#pragma once
+
+#include <optional>
+
+#include "proxy/context.h"
+
+namespace proxy {
+
+/// Nothing if the level has no such page.
+[[nodiscard]] std::optional<Answer> answer_status_page(Context& context);
+
+}  // namespace proxy
