@@ -120,9 +120,10 @@ TEST(ProxyHeader2, KnowsUnixSockets) {
 TEST(ProxyHeader2, KeepsItsTlvsAndLeavesWhatFollows) {
   const std::string tlvs = "\x01\x00\x02h2\x04\x00\x00\xEA\x00\x03xyz"s;
   const std::string whole = v2('\x21', '\x11', kAddresses4 + tlvs);
+  const std::string sent = whole + "\x16\x03\x01 and more";
   ProxyHeader header;
   std::size_t taken = 0;
-  const auto progress = feed(whole + "\x16\x03\x01 and more", header, &taken);
+  const auto progress = feed(sent, header, &taken);
   EXPECT_EQ(progress.size, whole.size());
   EXPECT_EQ(taken, whole.size());
   EXPECT_EQ(header.tlvs, tlvs);
