@@ -60,7 +60,9 @@ RULES = {
 }
 # Refusals that have a counter of their own; the others are counted as requests_refused.
 LIMITS = {"uri_too_long": "limit_uri_size", "line_too_long": "limit_header_size",
-          "head_too_large": "limit_header_size", "too_many_fields": "limit_header_count"}
+          "head_too_large": "limit_header_size", "too_many_fields": "limit_header_count",
+          "chunk_extension_too_long": "limit_chunk_extensions",
+          "trailer_too_large": "limit_trailers", "trailer_too_many_fields": "limit_trailers"}
 
 NEXT = b"GET /smuggled HTTP/1.1\r\nHost: example.com\r\n\r\n"
 
