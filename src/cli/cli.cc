@@ -14,7 +14,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "cli/command_line.h"
 #include "cli/control_commands.h"
@@ -151,38 +150,6 @@ int send_signal(const CommandLine& line) {
   return 0;
 }
 
-// --- reopen
-
-std::optional<std::uint64_t> count_reopenings(const std::string& socket) {
-  const auto answer = server::ask(socket, R"({"command":"status"})");
-  if (!answer) return std::nullopt;
-  const auto status = nlohmann::json::parse(*answer, nullptr, false);
-  const auto found = status.find("counters");
-  if (found == status.end() || !found->is_object()) return std::nullopt;
-  return found->value("log_reopenings", std::uint64_t{0});
-}
-
-/// The signal, and then waits until nothing is written to the old files any more, so that they may
-/// be compressed or taken away.
-int reopen(CommandLine line) {
-  constexpr std::chrono::seconds kPatience{10};
-  line.signal = "reopen";
-  const std::string socket = paths_of(line).admin_socket;
-  const auto before = count_reopenings(socket);
-  if (const int status = send_signal(line); status != 0) return status;
-  // Another user's, or one that is being started again: its supervisor was told, that is all.
-  if (!before) return 0;
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (count_reopenings(socket).value_or(*before + 1) == *before) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      complain("error", "the logs are not reopened yet; the error log may say why");
-      return 1;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return 0;
-}
-
 // --- run
 
 /// The words that start this program again, from any directory. A bare name is looked up in PATH
@@ -255,9 +222,8 @@ int run_command(const std::vector<std::string_view>& words) {
   add_format(check_command, format);
 
   CLI::App* reopen_command = app.add_subcommand("reopen", "Open the logs anew, after a rotation");
-  reopen_command->add_option("-c,--configuration", line.configuration, "configuration file");
-  reopen_command->add_option("-p,--prefix", line.prefix, "prefix path");
-  reopen_command->add_option("-g,--global", line.directives, "global directives");
+  reopen_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
+  reopen_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
 
   CLI::App* status_command = app.add_subcommand("status", "What a running instance does");
   status_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
@@ -321,7 +287,6 @@ int run_command(const std::vector<std::string_view>& words) {
     return app.exit(error);
   }
   if (check_command->parsed()) return check(line, format);
-  if (reopen_command->parsed()) return reopen(line);
   if (version_command->parsed()) {
     fmt::print("sallyport version: sallyport/{}\n", server::version());
     return 0;
@@ -330,6 +295,7 @@ int run_command(const std::vector<std::string_view>& words) {
   const Instance instance{.admin_socket = paths.admin_socket,
                           .control_socket = paths.control_socket};
   if (reload_command->parsed()) return run_reload(instance, format == Format::json);
+  if (reopen_command->parsed()) return run_reopen(instance);
   if (apply_command->parsed()) {
     return run_apply(instance, {.file = std::filesystem::absolute(line.configuration).string(),
                                 .watch = *parse_watch(watch),

@@ -1,8 +1,10 @@
 #include "cli/control_commands.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <expected>
@@ -10,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/result.h"
 #include "cli/trial_watch.h"
 #include "config/values.h"
 #include "server/admin.h"
@@ -23,6 +26,7 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr std::chrono::seconds kReloadPatience{300};
 constexpr std::chrono::seconds kTakeBackPatience{30};
+constexpr std::chrono::seconds kReopenPatience{10};
 constexpr std::chrono::milliseconds kLookEvery{500};
 constexpr std::string_view kStatus = R"({"command":"status"})";
 
@@ -47,6 +51,29 @@ std::expected<Outcome, std::string> tell(server::LocalClient& client,
   return Outcome{.ok = answer.value("ok", false),
                  .generation = answer.value("generation", std::uint64_t{0}),
                  .text = answer.value("text", "")};
+}
+
+/// A number of the status; nothing if there is no answer.
+std::optional<std::uint64_t> ask_number(const Instance& instance, const char* pointer) {
+  const auto status = server::ask(instance.admin_socket, kStatus);
+  const auto json = nlohmann::json::parse(status.value_or(""), nullptr, false);
+  const nlohmann::json::json_pointer at(pointer);
+  if (!json.is_object() || !json.contains(at) || !json[at].is_number()) return std::nullopt;
+  return json[at].get<std::uint64_t>();
+}
+
+/// Over the control socket, or, with `master_process off`, where there is none, by the signal.
+std::expected<void, std::string> ask_to_reopen(const Instance& instance) {
+  auto client = server::LocalClient::connect(instance.control_socket);
+  if (client) {
+    const auto told = tell(*client, {{"command", "reopen"}});
+    return told ? std::expected<void, std::string>() : std::unexpected(told.error());
+  }
+  const auto pid = ask_number(instance, "/pid/supervisor");
+  if (!pid) return std::unexpected(client.error());
+  if (::kill(static_cast<pid_t>(*pid), SIGUSR1) == 0) return {};
+  return std::unexpected(fmt::format("kill({}, USR1) {}", *pid,
+                                     base::describe(base::error_from_errno(errno, "failed"))));
 }
 
 void show_progress(std::string_view text) {
@@ -112,6 +139,23 @@ int run_reload(const Instance& instance, bool json) {
                outcome->text, outcome->text.ends_with('\n') ? "" : "\n");
   }
   return outcome->ok ? 0 : 1;
+}
+
+int run_reopen(const Instance& instance) {
+  constexpr const char* kDone = "/counters/log_reopenings";
+  const auto before = ask_number(instance, kDone);
+  if (const auto told = ask_to_reopen(instance); !told)
+    return complain("not reopened", told.error());
+  // A server process that is being started again begins with the new ones.
+  if (!before) return 0;
+  for (const auto end = steady_clock::now() + kReopenPatience;
+       ask_number(instance, kDone).value_or(*before + 1) == *before;) {
+    if (steady_clock::now() > end) {
+      return complain("the logs are not reopened yet", "the error log may say why");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return 0;
 }
 
 int run_apply(const Instance& instance, const Trial& trial) {

@@ -17,6 +17,9 @@ struct Instance {
 /// `sallyport reload`: 0 when the new configuration serves, 1 when it does not (and why).
 [[nodiscard]] int run_reload(const Instance& instance, bool json);
 
+/// `sallyport reopen`: 0 when no log is written to under its old name any more.
+[[nodiscard]] int run_reopen(const Instance& instance);
+
 /// `sallyport apply`: serves a configuration on trial, and takes it back when things get worse.
 struct Trial {
   std::string file;  // absolute

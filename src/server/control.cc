@@ -88,8 +88,11 @@ void Control::understand(Client& client, std::string_view line, std::vector<Requ
     requests.push_back({.kind = apply, .client = client.number, .file = text_of(request, "file")});
   } else if (command == "keep") {
     requests.push_back({.kind = keep, .client = client.number});
+  } else if (command == "reopen") {
+    requests.push_back({.kind = reopen, .client = client.number});
   } else {
-    say(client.socket.get(), false, 0, "expected {\"command\": \"reload\" | \"apply\" | \"keep\"}");
+    say(client.socket.get(), false, 0,
+        "expected {\"command\": \"reload\" | \"apply\" | \"keep\" | \"reopen\"}");
   }
 }
 

@@ -7,6 +7,7 @@
 //             {"command": "apply", "file": "/x/new.conf"}   try another one, as long as this
 //             connection
 //             {"command": "keep"}                           after apply: it stays
+//             {"command": "reopen"}                         open the logs anew
 //   answer    {"ok": true, "generation": 7, "text": "..."}  or {"ok": false, "text": "why"}
 //
 // One line each, at most 4 KB in a request; each request is answered once its outcome is known. A
@@ -31,7 +32,8 @@ namespace server {
 class Control {
  public:
   struct Request {
-    enum class Kind : std::uint8_t { reload, apply, keep, gone };  // gone: the connection has ended
+    // gone: the connection has ended.
+    enum class Kind : std::uint8_t { reload, apply, keep, reopen, gone };
     Kind kind;
     std::uint64_t client;
     std::string file{};  // of apply

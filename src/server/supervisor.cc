@@ -78,7 +78,7 @@ class Supervisor {
   [[nodiscard]] ServerChild* find(pid_t pid) const;
   void retire(ServerChild& child);
 
-  void reopen();
+  void reopen_all();
   void begin_reload();
   [[nodiscard]] std::optional<Opening> open_next(const snapshot::LoadOptions& load);
   void take_over(Opening opening);
@@ -233,7 +233,7 @@ void Supervisor::on_signal(int number) {
     case SIGTERM:
     case SIGINT: return begin_end(MessageType::terminate);
     case SIGHUP: return resting_ ? serve_again() : begin_reload();
-    case SIGUSR1: return reopen();
+    case SIGUSR1: return reopen_all();
     case SIGUSR2: return begin_upgrade();
     case SIGWINCH: return rest();
     default:
@@ -403,9 +403,9 @@ void Supervisor::on_server_end(pid_t pid, int status) {
 
 // --- logs
 
-void Supervisor::reopen() {
+void Supervisor::reopen_all() {
   log(Level::notice, "reopening logs");
-  for (Opening* opening : {&current_, next_ ? &*next_ : nullptr}) {
+  for (Opening* opening : {&current_, next_ ? &*next_ : nullptr, before_ ? &*before_ : nullptr}) {
     if (opening == nullptr || opening->snapshot == nullptr) continue;
     const auto logs = reopen_logs(*opening, *log_);
     for (const auto& child : children_) child->use_logs(logs);
@@ -517,6 +517,7 @@ void Supervisor::on_request(const Control::Request& request) {
       before_.reset();
       trial_ = 0;
       return control_.answer(request.client, true, last_generation_, "kept");
+    case reopen: reopen_all(); return control_.answer(request.client, true, last_generation_, "");
     case gone:
       if (request.client == trial_) end_trial();
   }

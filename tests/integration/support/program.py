@@ -283,8 +283,7 @@ class Sallyport(Program):
     def reopen(self):
         """`sallyport reopen`, which returns when the old files are not written any more."""
         done = subprocess.run(
-            [str(self.binary), "reopen", "-p", f"{self.folder}/", "-c",
-             str(self.folder / "conf/main.conf"), "-g", f"pid {self.folder}/program.pid;"],
+            [str(self.binary), "reopen", "-p", f"{self.folder}/"],
             env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=False,
             timeout=seconds(20))
         assert done.returncode == 0, f"reopen failed: {done.stderr}"
