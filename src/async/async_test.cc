@@ -88,6 +88,40 @@ TEST(Scope, DrainLeavesBusyOperationsAlone) {
   EXPECT_EQ(scope.running(), 0U);
 }
 
+/// Waits in idleness until it is told to give up.
+struct Idle final : Cancellable {
+  explicit Idle(std::vector<int>& into, int number) : ended(into), name(number) {}
+  [[nodiscard]] static bool await_ready() noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+    handle = self;
+    return self.promise().scope->enlist(*this, Scope::Waiting::idle);
+  }
+  void await_resume() { ended.push_back(name); }
+  void cancel() noexcept override { Executor::current().post(handle); }
+  std::vector<int>& ended;
+  int name;
+  std::coroutine_handle<> handle;
+};
+Task<void> idle(std::vector<int>& ended, int name) { co_await Idle(ended, name); }
+
+TEST(Scope, DrainsTheOneThatHasBeenIdleLongest) {
+  Executor executor;
+  const Executor::Use use(executor);
+  std::vector<int> ended;
+  Scope scope;
+  EXPECT_FALSE(scope.request_drain_of_oldest());
+  for (int name = 1; name <= 3; ++name) scope.spawn(idle(ended, name));
+  EXPECT_TRUE(scope.request_drain_of_oldest());
+  EXPECT_TRUE(scope.request_drain_of_oldest());
+  executor.run();
+  EXPECT_EQ(ended, (std::vector<int>{1, 2}));
+  EXPECT_FALSE(scope.draining());
+  scope.request_drain();
+  executor.run();
+  EXPECT_EQ(scope.running(), 0U);
+}
+
 Task<void> join_then_mark(Scope& scope, bool* joined) {
   co_await scope.join();
   *joined = true;

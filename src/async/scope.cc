@@ -65,6 +65,12 @@ void Scope::request_drain() noexcept {
   children_.for_each([](Scope& child) { child.request_drain(); });
 }
 
+bool Scope::request_drain_of_oldest() noexcept {
+  if (idle_.empty()) return false;
+  idle_.pop_front().cancel();
+  return true;
+}
+
 bool Scope::enlist(Cancellable& operation, Waiting kind) noexcept {
   if (stopping_ || (draining_ && kind == Waiting::idle)) return false;
   (kind == Waiting::idle ? idle_ : busy_).push_back(operation);

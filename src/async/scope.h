@@ -40,6 +40,9 @@ class Scope : private Link {
   void spawn(Task<void> task);
   void request_stop() noexcept;
   void request_drain() noexcept;
+  /// Cancels the one operation of this scope (not of scopes inside) that waits in idleness longest.
+  /// False: there is none.
+  bool request_drain_of_oldest() noexcept;
 
   [[nodiscard]] bool stop_requested() const noexcept { return stopping_; }
   [[nodiscard]] bool draining() const noexcept { return draining_ || stopping_; }

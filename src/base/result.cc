@@ -97,4 +97,8 @@ Error error_from_errno(int os_error, std::string_view context) noexcept {
   return Error{.code = code, .os_error = os_error, .context = context};
 }
 
+bool is_descriptor_shortage(const Error& error) noexcept {
+  return error.os_error == EMFILE || error.os_error == ENFILE;
+}
+
 }  // namespace base

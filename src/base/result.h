@@ -72,6 +72,9 @@ using Result = std::expected<T, Error>;
 /// The Error that corresponds to an errno, e.g. ECONNREFUSED -> refused.
 [[nodiscard]] Error error_from_errno(int os_error, std::string_view context = {}) noexcept;
 
+/// Neither the process nor the machine had a descriptor left: it may have one later.
+[[nodiscard]] bool is_descriptor_shortage(const Error& error) noexcept;
+
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorCode code, std::string_view context = {}) {
   return std::unexpected(Error{.code = code, .context = context});
 }

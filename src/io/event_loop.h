@@ -75,6 +75,13 @@ class EventLoop {
   /// out of epoll, so no system call is spent.
   void forget(Pollable& pollable) noexcept;
 
+  /// Who closes what is idle when the process has no descriptor left. True: some will be free soon.
+  using Relief = std::function<bool()>;
+  void set_relief(Relief relief) { relief_ = std::move(relief); }
+  /// For whoever needs a descriptor and got EMFILE: true if it is worth another try in a moment.
+  [[nodiscard]] bool relieve() { return relief_ && relief_(); }
+  static constexpr std::chrono::milliseconds kReliefPause{10};
+
   static constexpr std::chrono::milliseconds kStallLimit{10};
   [[nodiscard]] std::uint64_t stalled_turns() const noexcept { return stalled_turns_; }
   [[nodiscard]] std::uint64_t turns() const noexcept { return turns_; }
@@ -95,6 +102,7 @@ class EventLoop {
   base::Fd wakeup_fd_;
   std::vector<epoll_event> events_;
   std::span<epoll_event> handing_out_;
+  Relief relief_;
   std::mutex mutex_;  // guards messages_
   std::vector<Message> messages_;
   std::atomic<bool> stopping_ = false;

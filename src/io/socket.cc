@@ -155,8 +155,17 @@ int SocketStream::take_socket_error() noexcept {
 async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(EventLoop& loop,
                                                                  base::Address peer,
                                                                  base::Deadline deadline) {
-  base::Fd socket(::socket(peer.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) co_return base::fail(base::error_from_errno(errno, "socket() failed"));
+  constexpr int kKind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  base::Fd socket(::socket(peer.family(), kKind, 0));
+  while (!socket) {
+    const auto error = base::error_from_errno(errno, "socket() failed");
+    // Out of descriptors: what is idle goes first, then this waits for others to end.
+    const bool may_pass = base::is_descriptor_shortage(error) && loop.now() < deadline;
+    if (!may_pass || !loop.relieve()) co_return base::fail(error);
+    CO_TRY_VOID(co_await sleep_until(
+        loop, std::min(deadline, base::Deadline(loop.now() + EventLoop::kReliefPause))));
+    socket = base::Fd(::socket(peer.family(), kKind, 0));
+  }
   const int connected = ::connect(socket.get(), peer.native(), peer.native_size());
   const int connect_error = connected == 0 ? 0 : errno;
   if (connect_error != 0 && connect_error != EINPROGRESS) {

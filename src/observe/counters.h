@@ -67,7 +67,10 @@ namespace observe {
   X(dns_stale, counter, "failed lookups after which the old addresses stayed in use")                \
   X(dns_gone, counter, "empty answers to lookups that were not believed yet")                        \
   X(limit_worker_connections, counter, "connections refused: worker_connections")                    \
-  X(limit_open_files, counter, "connections refused: no file descriptor left")                       \
+  X(limit_open_files, counter, "pauses of accepting: file descriptors ran short")                    \
+  X(limit_memory, counter, "pauses of accepting: memory_limit")                                      \
+  X(relief_clients, counter, "idle connections of clients closed to make room")                      \
+  X(relief_backends, counter, "idle connections to backends closed to make room")                    \
   X(limit_handshake_time, counter, "connections closed: the handshake took too long")                \
   X(limit_header_time, counter, "requests ended: client_header_timeout")                             \
   X(limit_body_time, counter, "requests ended: client_body_timeout")                                 \

@@ -34,6 +34,9 @@ using observe::Level;
 // A client that is read for longer than this at once lets the others have a turn.
 constexpr std::size_t kLingerTurn = 256 * 1024;
 
+// A client that has just come is not idle yet: its first request is on the way.
+constexpr std::chrono::seconds kArrival{1};
+
 constexpr std::uint64_t kNginxMaxHeaders = 1000;  // under `compat nginx`, unless max_headers is set
 
 // A client may go on sending after we have answered for the last time: closing at once would reset
@@ -76,6 +79,7 @@ class HttpConnection {
 
  private:
   async::Task<bool> wait_for_request();
+  [[nodiscard]] bool take_first_bytes();
   [[gnu::noinline]] async::Task<bool> exchange_one();
   async::Task<ReadHead> read_head(http::RequestHead& head, const ClientOptions& options,
                                   std::uint64_t max_fields);
@@ -123,7 +127,9 @@ async::Task<void> HttpConnection::run() {
   }
 }
 
-// Idle: no buffer, no exchange, and a drain ends it (after keepalive_min_timeout).
+// Idle: no buffer, no exchange, and a drain ends it (after keepalive_min_timeout; a client that has
+// just come is given kArrival). Until the first byte is here: a stream that may be readable need
+// not be (a TLS record that is not whole, a body that ended where a read did).
 async::Task<bool> HttpConnection::wait_for_request() {
   if (!in_.empty()) co_return !worker_.connections.draining();
   in_.release();
@@ -135,15 +141,18 @@ async::Task<bool> HttpConnection::wait_for_request() {
   }
   const base::TimePoint began = worker_.loop.now();
   const base::Deadline end = began + idle_timeout_;
+  const base::Duration at_least = facts_.requests == 0 ? base::Duration(kArrival) : min_timeout_;
   worker_.counters.add(Counter::connections_idle);
   base::Result<void> ready;
   // One co_await for both ways of waiting: each has its place in what an idle connection holds.
-  for (Waiting way = min_timeout_.count() > 0 ? Waiting::busy : Waiting::idle;;
-       way = Waiting::idle) {
+  for (Waiting way = at_least.count() > 0 ? Waiting::busy : Waiting::idle;; way = Waiting::idle) {
     const base::Deadline until =
-        way == Waiting::busy ? std::min(end, base::Deadline(began + min_timeout_)) : end;
-    ready = co_await io::ready(stream_, Direction::read, until, way);
-    if (way == Waiting::idle || ready || !ready.error().is(ErrorCode::timed_out)) break;
+        way == Waiting::busy ? std::min(end, base::Deadline(began + at_least)) : end;
+    do {
+      in_.release();
+      ready = co_await io::ready(stream_, Direction::read, until, way);
+    } while (ready && !take_first_bytes());
+    if (ready || !ready.error().is(ErrorCode::timed_out) || worker_.loop.now() >= end) break;
   }
   worker_.counters.subtract(Counter::connections_idle);
   if (!ready && ready.error().is(ErrorCode::timed_out)) {
@@ -151,7 +160,17 @@ async::Task<bool> HttpConnection::wait_for_request() {
                                               : Counter::limit_keepalive_time);
     if (facts_.requests == 0) log_silent_client(ready.error());
   }
-  co_return ready.has_value();
+  const bool is_gone = ready && in_.empty();
+  if (is_gone && facts_.requests == 0) log_silent_client({.code = ErrorCode::end_of_stream});
+  co_return ready && !is_gone;
+}
+
+// False: there was nothing to read after all. True without a byte: the client is gone.
+bool HttpConnection::take_first_bytes() {
+  in_.grow(io::Buffer::kSmall);
+  const auto count = stream_.try_read(in_.writable());
+  if (count) in_.commit(*count);
+  return count || !count.error().is(ErrorCode::would_block);
 }
 
 async::Task<ReadHead> HttpConnection::read_head(http::RequestHead& head,

@@ -6,7 +6,15 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "io/socket.h"
+
 namespace proxy {
+namespace {
+
+// How long a body waits for a descriptor that its file needs.
+constexpr std::chrono::seconds kShortagePatience{10};
+
+}  // namespace
 
 namespace {
 
@@ -19,7 +27,15 @@ async::Task<base::Result<void>> HeldBody::hold(RequestBody& body) {
   while (true) {
     CO_TRY(const std::string_view piece, co_await body.read());
     if (piece.empty()) co_return base::Result<void>{};
-    CO_TRY_VOID(append(piece));
+    auto kept = append(piece);
+    io::EventLoop& loop = body.loop();
+    const base::Deadline patience = loop.now() + kShortagePatience;
+    while (!kept && base::is_descriptor_shortage(kept.error()) && loop.now() < patience &&
+           loop.relieve()) {
+      CO_TRY_VOID(co_await io::sleep_until(loop, loop.now() + io::EventLoop::kReliefPause));
+      kept = append(piece);
+    }
+    CO_TRY_VOID(kept);
   }
 }
 

@@ -42,6 +42,7 @@ class RequestBody {
   /// Something was read of it: it can't be sent again from the source.
   [[nodiscard]] bool touched() const noexcept { return touched_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
+  [[nodiscard]] io::EventLoop& loop() const noexcept { return loop_; }
   /// After Error timed_out: the client was not silent, but below its minimum rate.
   [[nodiscard]] bool too_slow() const noexcept { return too_slow_; }
 

@@ -121,6 +121,19 @@ tls::Selection Site::Source::select(std::string_view sni) {
   return {site_.server_contexts_[server.policy].get(), server.certificates};
 }
 
+bool Site::close_oldest_idle() {
+  upstream::Cluster* oldest = dynamic_->find_oldest_idle();
+  base::TimePoint since = oldest != nullptr ? oldest->idle_since() : base::kNoDeadline;
+  for (const auto& [spec, cluster] : clusters_) {
+    if (cluster->idle_since() >= since) continue;
+    oldest = cluster.get();
+    since = oldest->idle_since();
+  }
+  if (oldest == nullptr) return false;
+  oldest->discard_oldest_idle();
+  return true;
+}
+
 std::vector<upstream::ClusterReport> Site::report_clusters(base::TimePoint now) const {
   std::vector<upstream::ClusterReport> reports;
   for (const auto& spec : listing_.clusters) {

@@ -107,6 +107,8 @@ class Site {
   /// Of every cluster that the configuration names, as this worker sees it.
   [[nodiscard]] std::vector<upstream::ClusterReport> report_clusters(base::TimePoint now) const;
 
+  /// Closes the connection to a backend that has been idle longest. False: none is idle.
+  bool close_oldest_idle();
   /// A newer site has taken over, or none when the worker ends: of what it does not go on with,
   /// idle connections to backends are closed. Lines of access logs are no longer held back.
   void retire(const Site* successor);

@@ -1,8 +1,8 @@
 // Acceptor: takes the connections of one listener on one worker and gives each its task.
 //
-// Two things pause it, each counted and told once per episode: worker_connections, and a process
-// without free descriptors. Meanwhile connections wait in the kernel's queue: that is the
-// back-pressure.
+// What pauses it, each counted and told once per episode: worker_connections, and a process that
+// runs out of descriptors or memory. What is idle is closed first (relief.h); then connections wait
+// in the kernel's queue: that is the back-pressure.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@
 #include "io/socket.h"
 #include "observe/counters.h"
 #include "observe/error_log.h"
+#include "server/relief.h"
 
 namespace server {
 
@@ -44,6 +45,7 @@ class Acceptor {
     io::EventLoop& loop;
     async::Scope& connections;
     ConnectionLimit& limit;
+    Relief& relief;
     observe::Counters& counters;
     const std::shared_ptr<const observe::ErrorLog>& log;  // changes with the snapshot
     const Serve& serve;
@@ -62,6 +64,8 @@ class Acceptor {
  private:
   // Error cancelled: the scope stops.
   [[nodiscard]] async::Task<base::Result<void>> wait_for_room();
+  /// Closes what has become idle meanwhile, until its scope stops.
+  [[nodiscard]] async::Task<void> make_room();
   [[nodiscard]] async::Task<base::Result<void>> wait_for_descriptors(base::Error error);
   void begin(io::Accepted accepted);
   /// Outlives the acceptor: a connection stays when its listener goes.

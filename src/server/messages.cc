@@ -281,7 +281,7 @@ base::Result<void> send_answer(Channel& channel, const Answer& answer, base::Dea
 
 base::Result<Answer> decode_answer(const Message& message) {
   const auto type = static_cast<MessageType>(message.type);
-  if (type != MessageType::ready && type != MessageType::rejected) {
+  if (type != MessageType::ready && type != MessageType::rejected && type != MessageType::alive) {
     return base::fail(ErrorCode::protocol, "a message between processes");
   }
   Reader reader(message.payload, {});

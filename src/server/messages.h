@@ -3,9 +3,9 @@
 //   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and
 //   leave
 //                         the admin socket to the process that has taken over; use_logs: files that
-//                         were opened again, with their descriptors
+//                         were opened again, with their descriptors; ask: is it alive?
 //   server → supervisor   ready (the generation is adopted by every worker), rejected (why not; the
-//                         old one goes on)
+//                         old one goes on), alive (every worker has taken a turn)
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,10 @@ enum class MessageType : std::uint32_t {
   terminate = 3,
   retire = 4,
   use_logs = 5,
+  ask = 6,
   ready = 16,
   rejected = 17,
+  alive = 18,
 };
 
 /// A listening address. TCP: one SO_REUSEPORT socket per worker. Unix: one that all share.
@@ -40,6 +42,7 @@ struct ListenerSockets {
   base::Address address;
   bool tls = false;
   std::vector<base::Fd> sockets{};
+  bool activated = false;  // the service manager's: its file is not ours to remove; not sent
 };
 
 struct Configure {

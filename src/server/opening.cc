@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "config/disk_files.h"
+#include "server/machine.h"
 #include "server/name_check.h"
 
 namespace server {
@@ -63,7 +64,7 @@ bool shares_its_port(const base::Fd& socket) {
 /// The options of those that are open change when everything else is well.
 base::Result<ListenerSockets> share(const ListenerSockets& open, const snapshot::ListenerSpec& spec,
                                     unsigned workers, config::Diagnostics& diagnostics) {
-  ListenerSockets shared{.address = open.address, .tls = spec.tls};
+  ListenerSockets shared{.address = open.address, .tls = spec.tls, .activated = open.activated};
   for (const base::Fd& socket : open.sockets) shared.sockets.push_back(socket.duplicate());
   if (spec.address.is_unix() || open.sockets.empty()) return shared;
   io::ListenOptions options =
@@ -192,6 +193,7 @@ std::optional<Opening> read_configuration(const StartOptions& options,
   config::RecordingFiles files(disk);
   opening.snapshot = snapshot::load(options.load, files, diagnostics);
   refuse_blank(options.load.file, diagnostics);
+  if (opening.snapshot != nullptr) check_machine(opening.snapshot->process, diagnostics);
   if (opening.snapshot == nullptr || diagnostics.has_errors()) return std::nullopt;
   opening.message.files = files.take();
   opening.message.workers = opening.snapshot->process.worker_processes;
@@ -226,6 +228,9 @@ std::vector<std::string_view> needs_new_process(const snapshot::ProcessOptions& 
   std::vector<std::string_view> directives;
   if (wanted.worker_processes != have.worker_processes) directives.push_back("worker_processes");
   if (wanted.user != have.user || wanted.group != have.group) directives.push_back("user");
+  if (!wanted.machine.starts_like(have.machine)) {
+    directives.push_back("worker_rlimit_*, worker_priority, working_directory or env");
+  }
   return directives;
 }
 
@@ -261,7 +266,8 @@ base::Result<ListenerSockets> open_sockets(const snapshot::ListenerSpec& spec, u
 
 void unlink_sockets(std::span<const ListenerSockets> gone, std::span<const ListenerSockets> kept) {
   for (const ListenerSockets& listener : gone) {
-    if (!listener.address.is_unix() || find(kept, listener.address) != nullptr) continue;
+    if (!listener.address.is_unix() || listener.activated) continue;
+    if (find(kept, listener.address) != nullptr) continue;
     const std::string path = listener.address.text().substr(5);
     if (!path.starts_with('@')) ::unlink(path.c_str());
   }

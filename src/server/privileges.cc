@@ -99,6 +99,8 @@ void hide_memory() noexcept {
 #endif
 }
 
+void allow_core_dumps() noexcept { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
+
 void end_with_parent() noexcept { ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0); }
 
 void raise_descriptor_limit() noexcept {

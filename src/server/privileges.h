@@ -32,6 +32,9 @@ struct Identity {
 /// whose leak checker traces the process.)
 void hide_memory() noexcept;
 
+/// Takes hide_memory back: worker_rlimit_core asks for core dumps, and they hold what memory holds.
+void allow_core_dumps() noexcept;
+
 /// Lets a child end with its parent. After assume_identity: a change of user clears it.
 void end_with_parent() noexcept;
 

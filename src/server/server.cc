@@ -8,6 +8,8 @@
 
 #include "base/check.h"
 #include "observe/error_log.h"
+#include "server/crash_report.h"
+#include "server/machine.h"
 
 namespace server {
 namespace {
@@ -46,6 +48,8 @@ struct Server::Adoption {
 
 Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned workers)
     : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, kTicketLifetime)),
+      pressure_(descriptor_limit()),
+      memory_watch_(control, pressure_),
       logs_(clock, layout_, accesslog::LogThread::Mode::thread),
       control_(control) {
   for (unsigned index = 0; index < workers; ++index) {
@@ -60,6 +64,7 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .readiness = readiness_,
                                     .connection_numbers = connection_numbers_,
                                     .control = control,
+                                    .pressure = pressure_,
                                     .logs = logs_}));
   }
 }
@@ -120,6 +125,8 @@ void Server::number_places() {
 void Server::commit(std::shared_ptr<Adoption> adoption) {
   adoption->waiting_for = workers_.size();
   generation_ = adoption->generation.number;
+  set_crash_generation(generation_);
+  memory_watch_.set_limit(memory_limit(adoption->generation.snapshot->process.machine.memory));
   snapshot_ = adoption->generation.snapshot;
   number_places();
   logs_.report_to(adoption->generation.snapshot->error_log);
@@ -191,6 +198,15 @@ std::uint64_t Server::sum(observe::Counter counter) const noexcept {
   std::uint64_t all = 0;
   for (const auto& worker : workers_) all += worker->counters().get(counter);
   return all;
+}
+
+void Server::ask(std::function<void()> alive) {
+  auto left = std::make_shared<std::size_t>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->ask([left, alive](base::Result<void>) {
+      if (--*left == 0) alive();
+    });
+  }
 }
 
 std::vector<observe::Reading> Server::readings() const {

@@ -17,7 +17,9 @@
 #include "base/clock.h"
 #include "io/event_loop.h"
 #include "observe/counters.h"
+#include "server/memory_watch.h"
 #include "server/messages.h"
+#include "server/pressure.h"
 #include "server/worker_thread.h"
 #include "snapshot/outline.h"
 #include "snapshot/snapshot.h"
@@ -52,6 +54,8 @@ class Server final : private observe::Totals {
   /// Gracefully; `ended` when the last connection is gone.
   void quit(std::function<void()> ended);
   void terminate(std::function<void()> ended);
+  /// `alive` when every worker has taken a turn.
+  void ask(std::function<void()> alive);
 
   struct ListenerStatus {
     std::string address;
@@ -68,6 +72,7 @@ class Server final : private observe::Totals {
   }
   [[nodiscard]] std::vector<observe::Reading> readings() const;
   [[nodiscard]] const observe::Readiness& readiness() const noexcept { return readiness_; }
+  [[nodiscard]] const Pressure& pressure() const noexcept { return pressure_; }
   /// The servers and locations of the snapshot, by number.
   [[nodiscard]] const std::vector<snapshot::Place>& places() const noexcept { return places_; }
   [[nodiscard]] bool ending() const noexcept { return ending_; }
@@ -88,6 +93,8 @@ class Server final : private observe::Totals {
   observe::Readiness readiness_;
   tls::InProcessSigner signer_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
+  Pressure pressure_;
+  MemoryWatch memory_watch_;
   mutable observe::Counters own_counters_{layout_};  // of what no worker counts; set when read
   accesslog::LogThread logs_;  // outlives the workers
   std::vector<std::weak_ptr<const snapshot::Snapshot>> snapshots_;  // also those that are ending

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/machine.h"
 #include "server/server_process.h"
 #include "server/signals.h"
 
@@ -26,13 +27,16 @@ base::TimePoint now() { return std::chrono::steady_clock::now(); }
 ServerChild::ServerChild(pid_t pid, Channel channel)
     : pid_(pid), channel_(std::move(channel)), spawned_(now()) {}
 
-base::Result<std::unique_ptr<ServerChild>> ServerChild::spawn() {
+base::Result<std::unique_ptr<ServerChild>> ServerChild::spawn(
+    const snapshot::MachineOptions& machine, const observe::ErrorLog& log) {
   TRY(auto ends, Channel::make_pair());
   const pid_t child = ::fork();
   if (child < 0) return base::fail(base::error_from_errno(errno, "fork() failed"));
   if (child == 0) {
     restore_signals();
-    exec_server_process(ends.second.fd());
+    take_from_machine(machine, log);
+    auto environment = server_environment(machine.environment, ::environ);
+    exec_server_process(ends.second.fd(), environment);
   }
   return std::unique_ptr<ServerChild>(new ServerChild(child, std::move(ends.first)));
 }
@@ -44,6 +48,12 @@ base::Result<void> ServerChild::configure(const Configure& message) {
 
 void ServerChild::use_logs(std::span<const snapshot::ReopenedLog> logs) {
   if (channel_) static_cast<void>(send_logs(*channel_, logs, now() + kAnswerPatience));
+}
+
+void ServerChild::ask() {
+  if (!channel_) return;
+  static_cast<void>(channel_->send(static_cast<std::uint32_t>(MessageType::ask), {}, {},
+                                   now() + kAnswerPatience));
 }
 
 void ServerChild::end(MessageType how, std::optional<base::Duration> patience) {

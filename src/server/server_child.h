@@ -14,12 +14,18 @@
 #include "server/channel.h"
 #include "server/messages.h"
 
+namespace observe {
+class ErrorLog;
+}
+
 namespace server {
 
 class ServerChild {
  public:
   /// Starts one, which waits for its first configuration.
-  [[nodiscard]] static base::Result<std::unique_ptr<ServerChild>> spawn();
+  /// It takes what `machine` says on its way (machine.h); `log` hears of what it can't have.
+  [[nodiscard]] static base::Result<std::unique_ptr<ServerChild>> spawn(
+      const snapshot::MachineOptions& machine, const observe::ErrorLog& log);
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] base::TimePoint spawned() const noexcept { return spawned_; }
@@ -29,6 +35,8 @@ class ServerChild {
   [[nodiscard]] base::Result<void> configure(const Configure& message);
   /// Whoever can't be told is ending; the next one is configured with them.
   void use_logs(std::span<const snapshot::ReopenedLog> logs);
+  /// Whether it lives; a hanging one does not answer. (MessageType::alive)
+  void ask();
   /// retire, quit or terminate. What can't be told is ending already, or hangs and is killed. After
   /// `patience`, where one is given, a graceful end becomes an immediate one.
   void end(MessageType how, std::optional<base::Duration> patience = std::nullopt);

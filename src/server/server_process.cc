@@ -17,6 +17,7 @@
 #include "observe/error_log.h"
 #include "server/admin.h"
 #include "server/channel.h"
+#include "server/crash_report.h"
 #include "server/daemon.h"
 #include "server/messages.h"
 #include "server/privileges.h"
@@ -116,6 +117,9 @@ void ServerProcess::take_message() {
       break;
     }
     case MessageType::quit: quit(); break;
+    case MessageType::ask:
+      server_.ask([this] { answer(MessageType::alive, server_.generation()); });
+      break;
     case MessageType::terminate: terminate(0); break;
     default: return terminate(1);
   }
@@ -136,6 +140,7 @@ void ServerProcess::configure(Configure message) {
   }
   log_ = generation.snapshot->error_log;
   redirect_stderr(*log_);
+  if (generation.snapshot->process.machine.core_size.value_or(0) > 0) allow_core_dumps();
   adopting_ = true;
   server_.adopt(std::move(generation), [this, number](std::expected<void, std::string> adopted) {
     adopting_ = false;
@@ -175,7 +180,7 @@ int fail(std::string_view what) {
 
 }  // namespace
 
-void exec_server_process(int channel) noexcept {
+void exec_server_process(int channel, std::span<std::string> environment) {
   // dup2 onto itself would leave close-on-exec set.
   if (channel == kChannelDescriptor) {
     ::fcntl(channel, F_SETFD, 0);
@@ -186,13 +191,17 @@ void exec_server_process(int channel) noexcept {
   std::array<char, 32> argument{};
   kServerProcessArgument.copy(argument.data(), argument.size() - 1);
   const std::array<char*, 3> arguments{name.data(), argument.data(), nullptr};
-  ::execv("/proc/self/exe", arguments.data());
+  std::vector<char*> variables;
+  for (std::string& assignment : environment) variables.push_back(assignment.data());
+  variables.push_back(nullptr);
+  ::execve("/proc/self/exe", arguments.data(), variables.data());
   ::_exit(127);
 }
 
 int run_server_process() {
   ignore_signals();
   ::prctl(PR_SET_NAME, "sallyport");  // after exec of /proc/self/exe it is "exe"
+  report_crashes("server process");
   ::fcntl(kChannelDescriptor, F_SETFD, FD_CLOEXEC);
   Channel channel{base::Fd(kChannelDescriptor)};
   auto message = channel.receive(kConfigureLimits, soon());

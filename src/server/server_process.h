@@ -2,6 +2,8 @@
 // exec'd by the supervisor with one descriptor, over which all else comes.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace server {
@@ -9,8 +11,9 @@ namespace server {
 /// The first argument that makes main() call run_server_process; nobody types it.
 inline constexpr std::string_view kServerProcessArgument = "server-process";
 
-/// In the child after fork: never returns. `channel` becomes the new program's descriptor 3.
-[[noreturn]] void exec_server_process(int channel) noexcept;
+/// In the child after fork: never returns. `channel` becomes the new program's descriptor 3, and
+/// `environment` ("NAME=VALUE") its environment.
+[[noreturn]] void exec_server_process(int channel, std::span<std::string> environment);
 
 /// The exit status.
 [[nodiscard]] int run_server_process();

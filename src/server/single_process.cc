@@ -11,6 +11,7 @@
 #include "observe/error_log.h"
 #include "server/admin.h"
 #include "server/local_socket.h"
+#include "server/machine.h"
 #include "server/pid_file.h"
 #include "server/reopening.h"
 #include "server/server.h"
@@ -204,6 +205,9 @@ void SingleProcess::reload() {
 }  // namespace
 
 int serve_in_one_process(const StartOptions& options, Opening opening, Daemon daemon) {
+  const auto& machine = opening.snapshot->process.machine;
+  take_from_machine(machine, *opening.snapshot->error_log);
+  clean_environment(machine.environment);
   return SingleProcess(options, std::move(opening), std::move(daemon)).run();
 }
 

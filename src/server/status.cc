@@ -124,6 +124,19 @@ Json certificates_json(std::span<const CertificateFacts> certificates, base::Wal
   return all;
 }
 
+/// What is short or not: {"open_files": {"limit": 1024, "short": false}, "memory": {...}}
+Json machine_json(const Pressure& pressure) {
+  using Shortage = Pressure::Shortage;
+  const auto now = std::chrono::steady_clock::now();
+  return {{"open_files",
+           {{"limit", pressure.descriptor_limit()},
+            {"short", pressure.is_recent(Shortage::descriptors, now)}}},
+          {"memory",
+           {{"limit", pressure.memory_limit()},
+            {"used", pressure.memory_used()},
+            {"short", pressure.is_recent(Shortage::memory, now)}}}};
+}
+
 }  // namespace
 
 std::string status_json(const StatusFacts& facts) {
@@ -161,6 +174,7 @@ std::string status_json(const StatusFacts& facts) {
     listeners.push_back({{"address", listener.address}, {"tls", listener.tls}});
   }
   status["workers"] = workers_of(server);
+  status["machine"] = machine_json(server.pressure());
   status["request_times_us"] = times_of(facts.reports);
   status["upstreams"] = clusters_json(clusters);
   status["servers"] = places_json(facts, snapshot::ItemKind::server);

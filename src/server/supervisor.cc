@@ -21,11 +21,13 @@
 
 #include "observe/error_log.h"
 #include "server/control.h"
+#include "server/crash_report.h"
 #include "server/daemon.h"
 #include "server/local_socket.h"
 #include "server/pid_file.h"
 #include "server/reopening.h"
 #include "server/server_child.h"
+#include "server/service_manager.h"
 #include "server/signals.h"
 #include "server/single_process.h"
 #include "server/upgrade.h"
@@ -55,7 +57,8 @@ std::string describe_exit(std::string_view what, pid_t pid, int status) {
 
 class Supervisor {
  public:
-  explicit Supervisor(const StartOptions& options) : options_(options) {}
+  Supervisor(const StartOptions& options, const ServiceManager& manager, Watchdog watchdog)
+      : options_(options), manager_(manager), watchdog_(watchdog) {}
   /// After the configuration was opened. `upgrading`: another supervisor started this one.
   int run(Opening opening, Daemon daemon, bool upgrading);
 
@@ -108,6 +111,8 @@ class Supervisor {
   void log(Level level, std::string_view message) const;
 
   const StartOptions& options_;
+  const ServiceManager& manager_;
+  Watchdog watchdog_;
   State state_ = State::starting;
   int exit_status_ = 0;
   Daemon daemon_;
@@ -208,6 +213,7 @@ void Supervisor::loop() {
 
 int Supervisor::poll_timeout() const {
   base::TimePoint due = spawn_at_.value_or(base::kNoDeadline);
+  if (state_ == State::serving && serving_ != nullptr) due = std::min(due, watchdog_.due());
   for (const auto& child : children_) due = std::min(due, child->due());
   if (due == base::kNoDeadline) return -1;
   const auto left = std::chrono::ceil<milliseconds>(due - now());
@@ -218,6 +224,7 @@ void Supervisor::on_time() {
   for (const auto& child : children_) {
     if (const std::string news = child->on_time(); !news.empty()) log(Level::alert, news);
   }
+  if (state_ == State::serving && serving_ != nullptr && watchdog_.asks(now())) serving_->ask();
   if (spawn_at_ && *spawn_at_ <= now()) {
     spawn_at_.reset();
     restart_server();
@@ -246,6 +253,7 @@ void Supervisor::begin_end(MessageType how) {
   if (state_ == State::ending && how == MessageType::quit) return;
   const bool was_starting = state_ == State::starting;
   if (was_starting) exit_status_ = 1;
+  manager_.tell_stopping(how == MessageType::quit ? "Finishing requests in flight" : "Exiting");
   log_->write(Level::notice, how == MessageType::quit ? "gracefully shutting down" : "exiting");
   state_ = State::ending;
   spawn_at_.reset();
@@ -273,7 +281,8 @@ ServerChild* Supervisor::find(pid_t pid) const {
 
 // Null: told, and tried again later.
 ServerChild* Supervisor::spawn() {
-  auto child = ServerChild::spawn();
+  const Opening& opening = next_ ? *next_ : current_;
+  auto child = ServerChild::spawn(opening.snapshot->process.machine, *log_);
   if (!child) {
     fail_start(base::describe(child.error()));
     return nullptr;
@@ -315,7 +324,11 @@ void Supervisor::on_answer(ServerChild& child) {
     }
     return;
   }
-  if (answer->type == MessageType::ready) {
+  if (answer->type == MessageType::alive) {
+    if (&child != serving_) return;
+    watchdog_.on_answer();
+    manager_.tell_alive();
+  } else if (answer->type == MessageType::ready) {
     on_ready(child, answer->generation);
   } else {
     on_rejected(child, *answer);
@@ -327,6 +340,7 @@ void Supervisor::on_ready(const ServerChild& child, std::uint64_t generation) {
     if (&child == successor_) {
       if (serving_ != nullptr) retire(*serving_);
       serving_ = std::exchange(successor_, nullptr);
+      watchdog_.start_anew();
     }
     commit_reload();
   }
@@ -334,6 +348,7 @@ void Supervisor::on_ready(const ServerChild& child, std::uint64_t generation) {
     if (!move_pid_file(current_.pid_file(options_.paths))) return;
     state_ = State::serving;
     redirect_stderr(*log_);
+    manager_.tell_ready(::getpid(), "Serving");
     if (!options_.note.empty()) {
       fmt::print("{}", options_.note);
       std::fflush(stdout);
@@ -375,6 +390,7 @@ void Supervisor::on_server_end(pid_t pid, int status) {
   const bool was_serving = child == serving_;
   const bool was_successor = child == successor_;
   if (was_serving) serving_ = nullptr;
+  if (was_serving) watchdog_.start_anew();
   if (was_successor) successor_ = nullptr;
   std::erase_if(children_, [&](const auto& each) { return each.get() == child; });
 
@@ -431,6 +447,7 @@ void Supervisor::begin_reload() {
     return;
   }
   log(Level::notice, "reconfiguring");
+  manager_.tell_reloading(now());
   waiting_ = std::exchange(waiting_again_, {});
   if (auto opening = open_next(options_.load)) take_over(std::move(*opening));
 }
@@ -446,6 +463,7 @@ std::optional<Opening> Supervisor::open_next(const snapshot::LoadOptions& load) 
   }
   if (!opening) {
     log(Level::emerg, "not reloaded: the configuration has errors, the old one goes on");
+    manager_.tell_ready(::getpid(), "Serving the old configuration: the new one has errors");
     tell_outcome(false, diagnostics.render());
   }
   return opening;
@@ -475,6 +493,7 @@ void Supervisor::commit_reload() {
   log(Level::notice, fmt::format("reloaded: generation {}; {}", last_generation_, report));
   redirect_stderr(*log_);
   if (state_ == State::serving) move_pid_file(current_.pid_file(options_.paths));
+  if (state_ == State::serving) manager_.tell_ready(::getpid(), "Serving");
   tell_outcome(true, report);
   if (trial_ != 0 && !before_) {
     before_ = std::move(old);  // its sockets stay open for the way back
@@ -493,6 +512,9 @@ void Supervisor::drop_reload(std::string_view why) {
   next_.reset();
   if (!before_) trial_ = 0;
   trial_given_up_ = false;
+  if (state_ == State::serving) {
+    manager_.tell_ready(::getpid(), "Serving the old configuration: the new one was refused");
+  }
   tell_outcome(false, why);
 }
 
@@ -671,6 +693,33 @@ void Supervisor::fail_start(std::string_view message) {
   begin_end(MessageType::terminate);
 }
 
+/// The sockets that the service manager has opened: they serve where an address is the same.
+std::vector<ListenerSockets> activated_sockets(const ServiceEnvironment& environment,
+                                               config::Diagnostics& diagnostics) {
+  std::vector<ListenerSockets> listeners;
+  std::vector<std::string> complaints;
+  for (InheritedSocket& inherited : take_activated_sockets(environment, complaints)) {
+    listeners.push_back({.address = inherited.address, .activated = true});
+    listeners.back().sockets.push_back(std::move(inherited.socket));
+  }
+  for (const std::string& complaint : complaints) diagnostics.warning({}, complaint);
+  return listeners;
+}
+
+void warn_of_unused(const std::vector<ListenerSockets>& activated, const Opening& opening,
+                    config::Diagnostics& diagnostics) {
+  for (const ListenerSockets& listener : activated) {
+    const bool is_used =
+        std::ranges::find(opening.message.listeners, listener.address, &ListenerSockets::address) !=
+        opening.message.listeners.end();
+    if (is_used) continue;
+    diagnostics.warning({},
+                        fmt::format("the service manager's socket {} is not used: no \"listen\" "
+                                    "has this address",
+                                    listener.address.text()));
+  }
+}
+
 void make_run_directory(const StartOptions& options, config::Diagnostics& diagnostics) {
   const std::string& path = options.paths.run_directory;
   if (path == options.paths.prefix) return;
@@ -682,10 +731,18 @@ void make_run_directory(const StartOptions& options, config::Diagnostics& diagno
 }  // namespace
 
 int supervise(const StartOptions& options) {
+  report_crashes("supervisor");
+  const ServiceEnvironment environment = ServiceEnvironment::take();
+  const ServiceManager manager(environment.notify_socket);
+  const Watchdog watchdog(watchdog_time(environment, ::getpid()));
   raise_descriptor_limit();
   config::Diagnostics diagnostics;
   const bool upgrading = has_inherited_sockets();
-  auto opening = open_configuration(options, take_inherited_sockets(), 0, diagnostics);
+  auto inherited =
+      upgrading ? take_inherited_sockets() : activated_sockets(environment, diagnostics);
+  auto opening = open_configuration(options, inherited, 0, diagnostics);
+  if (opening && !upgrading) warn_of_unused(inherited, *opening, diagnostics);
+  inherited.clear();
   if (opening) make_run_directory(options, diagnostics);
   fmt::print(stderr, "{}", diagnostics.render());
   if (!opening || diagnostics.has_errors()) return 1;
@@ -701,7 +758,8 @@ int supervise(const StartOptions& options) {
   if (!opening->snapshot->process.master_process) {
     return serve_in_one_process(options, std::move(*opening), std::move(daemon));
   }
-  return Supervisor(options).run(std::move(*opening), std::move(daemon), upgrading);
+  return Supervisor(options, manager, watchdog)
+      .run(std::move(*opening), std::move(daemon), upgrading);
 }
 
 }  // namespace server

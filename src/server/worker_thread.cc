@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -14,6 +15,9 @@
 #include "proxy/site.h"
 #include "proxy/worker.h"
 #include "server/acceptor.h"
+#include "server/crash_report.h"
+#include "server/machine.h"
+#include "server/relief.h"
 #include "tls/library.h"
 #include "upstream/connector.h"
 
@@ -63,12 +67,18 @@ struct WorkerThread::Life {
                .logs = &thread.shared_.logs},
         serve([this](io::Accepted accepted, base::Address local) {
           return proxy::serve_connection(worker, std::move(accepted), local);
-        }) {}
+        }),
+        relief(thread.shared_.pressure, {.loop = thread.loop_,
+                                         .clients = connections,
+                                         .site = worker.site,
+                                         .counters = thread.counters_,
+                                         .log = log}) {}
 
   [[nodiscard]] async::Task<void> count_turns();
   [[nodiscard]] async::Task<void> end();
   [[nodiscard]] async::Task<void> close_listener(std::unique_ptr<OpenListener> listener);
   void take_site();
+  void take_cpus();
   void take_listeners(std::vector<WorkerListener> wanted);
   void begin_end(Done done);
 
@@ -88,6 +98,8 @@ struct WorkerThread::Life {
   std::shared_ptr<proxy::Site> next_site;
   Acceptor::Serve serve;
   ConnectionLimit limit;
+  Relief relief;
+  snapshot::CpuMask cpus;  // those it was told to run on; none: any
   std::vector<std::unique_ptr<OpenListener>> listeners;
   bool ending = false;
   std::vector<Done> to_tell;  // of the end
@@ -102,6 +114,7 @@ WorkerThread::~WorkerThread() { thread_.join(); }
 
 void WorkerThread::run() {
   ::pthread_setname_np(::pthread_self(), fmt::format("worker {}", index_).c_str());
+  const CrashStack crash_stack;
   Life life(*this);
   life_ = &life;
   loop_.post([&life] { life.tasks.spawn(life.count_turns()); });
@@ -162,6 +175,10 @@ void WorkerThread::abandon() {
   });
 }
 
+void WorkerThread::ask(Done done) {
+  loop_.post([this, done = std::move(done)]() mutable { answer(std::move(done), {}); });
+}
+
 void WorkerThread::flush_logs(Done done) {
   loop_.post([this, done = std::move(done)]() mutable {
     if (life_->worker.site != nullptr) life_->worker.site->access_log().flush();
@@ -192,6 +209,18 @@ void WorkerThread::Life::take_site() {
   log = snapshot->error_log;
   limit.set_limit(snapshot->process.worker_connections);
   owner.counters_.add(Counter::snapshots);
+  take_cpus();
+}
+
+void WorkerThread::Life::take_cpus() {
+  const snapshot::CpuMask usable = usable_cpus();
+  const auto wanted =
+      snapshot::cpus_of_worker(snapshot->process.machine.cpu_affinity, usable, owner.index_);
+  if (wanted == std::exchange(cpus, wanted) || run_on(wanted.any() ? wanted : usable)) return;
+  log->write(
+      observe::Level::alert,
+      fmt::format("worker {}: {}", owner.index_,
+                  base::describe(base::error_from_errno(errno, "sched_setaffinity() failed"))));
 }
 
 void WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
@@ -211,10 +240,11 @@ void WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
                  fmt::format("{}: {}", listener.address.text(), base::describe(adopted.error())));
       continue;
     }
-    kept.push_back(std::make_unique<OpenListener>(
-        accepting,
-        Acceptor::Surroundings{owner.loop_, connections, limit, owner.counters_, log, serve},
-        listener.address, std::move(*adopted)));
+    kept.push_back(
+        std::make_unique<OpenListener>(accepting,
+                                       Acceptor::Surroundings{owner.loop_, connections, limit,
+                                                              relief, owner.counters_, log, serve},
+                                       listener.address, std::move(*adopted)));
     kept.back()->scope.spawn(kept.back()->acceptor.run());
   }
   for (auto& gone : listeners) {

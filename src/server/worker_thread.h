@@ -28,6 +28,7 @@
 #include "observe/totals.h"
 #include "proxy/traffic.h"
 #include "proxy/worker.h"
+#include "server/pressure.h"
 #include "snapshot/snapshot.h"
 #include "tls/signer.h"
 #include "tls/ticket_keys.h"
@@ -68,6 +69,7 @@ class WorkerThread {
     const observe::Readiness& readiness;
     std::atomic<std::uint64_t>& connection_numbers;
     io::EventLoop& control;  // where answers are posted
+    Pressure& pressure;
     accesslog::LogThread& logs;
   };
   using Done = std::move_only_function<void(base::Result<void>)>;
@@ -89,6 +91,8 @@ class WorkerThread {
   void continue_counts(std::shared_ptr<const std::vector<std::size_t>> former);
   /// Forgets what was prepared.
   void abandon();
+  /// `done` when the thread has taken a turn.
+  void ask(Done done);
   /// Hands over what waits for access logs; `done` when it has.
   void flush_logs(Done done);
   /// `done` when the last connection has ended.

@@ -10,7 +10,9 @@
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
 #include "route/route_options.h"
+#include "snapshot/machine_directives.h"
 #include "snapshot/process_directives.h"
+#include "snapshot/tuning_directives.h"
 #include "tls/tls_directives.h"
 #include "upstream/resolver_directives.h"
 #include "upstream/upstream_directives.h"
@@ -20,6 +22,8 @@ namespace snapshot {
 std::span<const config::Feature> features() noexcept {
   static const std::array kFeatures{
       kProcessFeature,
+      kMachineFeature,
+      kTuningFeature,
       route::kFeature,
       tls::kFeature,
       proxy::kClientFeature,

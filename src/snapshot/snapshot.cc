@@ -18,6 +18,7 @@
 #include "proxy/site.h"
 #include "snapshot/build.h"
 #include "snapshot/features.h"
+#include "snapshot/machine_directives.h"
 #include "snapshot/process_directives.h"
 
 namespace snapshot {
@@ -166,6 +167,8 @@ std::shared_ptr<const Snapshot> load(const LoadOptions& options, config::FileSou
 
   snapshot->process = process_options(snapshot->levels, flags.compat_nginx);
   snapshot->names = snapshot->built.names;
+  snapshot->process.machine =
+      machine_options(snapshot->levels, snapshot->process.worker_processes, diagnostics);
   for (const auto& group : snapshot->built.listing.groups) {
     auto& listener = snapshot->listeners.emplace_back(group->address, group->socket, group->tls);
     listener.options.reuse_port = !group->address.is_unix();

@@ -16,6 +16,7 @@
 #include "config/file_source.h"
 #include "io/socket.h"
 #include "proxy/worker.h"
+#include "snapshot/machine_options.h"
 #include "upstream/resolver_directives.h"
 
 namespace config {
@@ -49,6 +50,7 @@ struct ProcessOptions {
   std::string pid_file;  // empty: the built-in path
   unsigned worker_processes = 1;  // threads; `auto` is resolved
   std::size_t worker_connections = 512;
+  MachineOptions machine;
   std::chrono::milliseconds shutdown_timeout{0};  // of a graceful end; 0: no limit
 };
 

@@ -12,7 +12,6 @@ using config::ContextSet;
 using config::UnsupportedSpec;
 
 constexpr ContextSet kMain = Context::main;
-constexpr ContextSet kEvents = Context::events;
 constexpr ContextSet kHttp = Context::http;
 constexpr ContextSet kServer = Context::server;
 constexpr ContextSet kLocation = Context::location;
@@ -34,8 +33,6 @@ constexpr const char* kStreams = "L4 proxying is not part of the program yet";
 
 constexpr UnsupportedSpec kTable[] = {
     {"absolute_redirect", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"accept_mutex", kEvents, "operations", kRefused, kRemove},
-    {"accept_mutex_delay", kEvents, "operations", kRefused, kRemove},
     {"access_log", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"add_after_body", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"add_before_body", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -69,8 +66,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"client_body_in_single_buffer", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"client_body_temp_path", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"connection_pool_size", kHttp | kServer, "the whole language", kRefused, kRemove},
-    {"debug_connection", kEvents, "operations", kRefused, kRemove},
-    {"debug_points", kMain, "operations", kRefused, kRemove},
     {"deny", kHttp | kServer | kLocation | kLimit, "the whole language", kRefused, kRemove},
     {"deny", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"directio", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -78,8 +73,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"disable_symlinks", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"early_hints", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"empty_gif", kLocation, "the whole language", kRefused, kRemove},
-    {"env", kMain, "operations", kRefused, kRemove},
-    {"epoll_events", kEvents, "operations", kRefused, kRemove},
     {"error_log", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"error_page", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"etag", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -233,8 +226,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"limit_req_status", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"limit_req_zone", kHttp, "the whole language", kRefused, kRemove},
     {"listen", kStreamServer, "L4 streams", kRefused, kStreams},
-    {"load_module", kMain, "operations", kRefused, kRemove},
-    {"lock_file", kMain, "operations", kRefused, kRemove},
     {"log_format", kStream, "L4 streams", kRefused, kStreams},
     {"log_not_found", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"log_subrequest", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -263,7 +254,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"modern_browser_value", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"msie_padding", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"msie_refresh", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"multi_accept", kEvents, "operations", kRefused, kRemove},
     {"open_file_cache", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"open_file_cache_errors", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"open_file_cache_events", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -273,7 +263,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"output_buffers", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"override_charset", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"pass", kStreamServer, "L4 streams", kRefused, kStreams},
-    {"pcre_jit", kMain, "operations", kRefused, kRemove},
     {"port_in_redirect", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"post_action", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"postpone_gzipping", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -536,8 +525,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"subrequest_output_buffer_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"tcp_nodelay", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"tcp_nopush", kHttp | kServer | kLocation, "TLS in full", kRefused, kRemove},
-    {"thread_pool", kMain, "operations", kRefused, kRemove},
-    {"timer_resolution", kMain, "operations", kRefused, kRemove},
     {"try_files", kServer | kLocation, "the whole language", kRefused, kRemove},
     {"tunnel_bind", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kRemove},
     {"tunnel_buffer_size", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kRemove},
@@ -557,7 +544,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"underscores_in_headers", kHttp | kServer, "the whole language", kRefused, kRemove},
     {"uninitialized_variable_warn", kHttp | kServer | kLocation | kIfServer | kIfLocation, "the whole language", kRefused, kRemove},
     {"upstream", kStream, "L4 streams", kRefused, kStreams},
-    {"use", kEvents, "operations", kRefused, kRemove},
     {"userid", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"userid_domain", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"userid_expires", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -635,12 +621,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"variables_hash_bucket_size", kStream, "L4 streams", kRefused, kStreams},
     {"variables_hash_max_size", kHttp, "the whole language", kRefused, kRemove},
     {"variables_hash_max_size", kStream, "L4 streams", kRefused, kStreams},
-    {"worker_aio_requests", kEvents, "operations", kRefused, kRemove},
-    {"worker_cpu_affinity", kMain, "operations", kRefused, kRemove},
-    {"worker_priority", kMain, "operations", kRefused, kRemove},
-    {"worker_rlimit_core", kMain, "operations", kRefused, kRemove},
-    {"worker_rlimit_nofile", kMain, "operations", kRefused, kRemove},
-    {"working_directory", kMain, "operations", kRefused, kRemove},
     {"zone", kStreamUpstream, "L4 streams", kRefused, kStreams},
     {"zone", kUpstream, "balancing", kHarmless, ""},
 };

@@ -101,6 +101,10 @@ class Cluster {
   }
   /// The worker drains: idle connections are closed, and none is kept from now on.
   void drain() { pool_.close(); }
+  /// Since when its oldest idle connection has been so; kNoDeadline if there is none.
+  [[nodiscard]] base::TimePoint idle_since() const noexcept { return pool_.oldest_since(); }
+  /// Closes that one: the process runs out of descriptors or memory.
+  void discard_oldest_idle() noexcept { pool_.discard_oldest(); }
 
   [[nodiscard]] const ClusterSpec& spec() const noexcept { return *spec_; }
   [[nodiscard]] const PeerGroup& primaries() const noexcept { return primaries_; }

@@ -36,4 +36,15 @@ void ClusterCache::drain() {
   for (Entry& entry : entries_) entry.cluster->drain();
 }
 
+Cluster* ClusterCache::find_oldest_idle() const noexcept {
+  Cluster* oldest = nullptr;
+  base::TimePoint since = base::kNoDeadline;
+  for (const Entry& entry : entries_) {
+    if (entry.cluster->idle_since() >= since) continue;
+    oldest = entry.cluster.get();
+    since = oldest->idle_since();
+  }
+  return oldest;
+}
+
 }  // namespace upstream

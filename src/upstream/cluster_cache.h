@@ -35,6 +35,8 @@ class ClusterCache {
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// The worker drains.
   void drain();
+  /// The cluster with the connection that has been idle longest; null if none has an idle one.
+  [[nodiscard]] Cluster* find_oldest_idle() const noexcept;
 
  private:
   struct Key {

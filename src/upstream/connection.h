@@ -51,6 +51,7 @@ class Connection final : private io::Waiter, private io::Timer {
   Pool* pool_ = nullptr;  // while idle
   base::TimePoint opened_at_;
   std::uint64_t age_ = 0;  // order of arrival in the pool
+  base::TimePoint idle_since_{};
   bool doomed_ = false;  // closed at the next timer tick, not to be given out
 };
 

@@ -80,6 +80,7 @@ bool Pool::put(std::unique_ptr<Connection> connection) {
   Connection& idle = *connection;
   idle.pool_ = this;
   idle.age_ = next_age_++;
+  idle.idle_since_ = loop_.now();
   idle_[idle.peer_].push_back(std::move(connection));
   ++size_;
   if (counters_ != nullptr) counters_->add(observe::Counter::upstream_idle);
@@ -95,13 +96,22 @@ void Pool::discard(Connection& connection) noexcept {
   remove(stack, at).reset();
 }
 
-void Pool::discard_oldest() noexcept {
+Connection* Pool::oldest() const noexcept {
   Connection* oldest = nullptr;
   for (const auto& [peer, stack] : idle_) {
     if (stack.empty()) continue;
     if (oldest == nullptr || stack.front()->age_ < oldest->age_) oldest = stack.front().get();
   }
-  if (oldest != nullptr) discard(*oldest);
+  return oldest;
+}
+
+base::TimePoint Pool::oldest_since() const noexcept {
+  const Connection* found = size_ == 0 ? nullptr : oldest();
+  return found == nullptr ? base::kNoDeadline : found->idle_since_;
+}
+
+void Pool::discard_oldest() noexcept {
+  if (Connection* found = oldest()) discard(*found);
 }
 
 void Pool::forget(std::uint32_t peer) {

@@ -39,6 +39,10 @@ class Pool {
   void forget(std::uint32_t peer);
   /// Closes all of them.
   void clear();
+  /// Since when the oldest has been idle; kNoDeadline if there is none. Linear in the peers.
+  [[nodiscard]] base::TimePoint oldest_since() const noexcept;
+  /// Closes that one.
+  void discard_oldest() noexcept;
   /// Closes all and keeps none from now on: the worker or the snapshot drains.
   void close();
 
@@ -54,7 +58,7 @@ class Pool {
   using Stack = std::vector<std::unique_ptr<Connection>>;
   [[nodiscard]] std::unique_ptr<Connection> remove(Stack& stack, Stack::iterator at) noexcept;
   void discard(Connection& connection) noexcept;
-  void discard_oldest() noexcept;
+  [[nodiscard]] Connection* oldest() const noexcept;
 
   io::EventLoop& loop_;
   KeepAlive options_;

@@ -102,6 +102,23 @@ TEST(Pool, ClosesTheOldestWhenItIsFull) {
   EXPECT_FALSE(hears_the_end(*second.backend));
 }
 
+TEST(Pool, TellsSinceWhenTheOldestIsIdleAndClosesIt) {
+  World world;
+  EXPECT_EQ(world.pool.oldest_since(), base::kNoDeadline);
+  world.pool.discard_oldest();
+  auto first = world.make({.peer = 2});
+  auto second = world.make({.peer = 1});
+  const base::TimePoint start = world.loop.now();
+  world.pool.put(std::move(first.ours));
+  world.pass(1s);
+  world.pool.put(std::move(second.ours));
+  EXPECT_EQ(world.pool.oldest_since(), start);
+  world.pool.discard_oldest();
+  EXPECT_TRUE(hears_the_end(*first.backend));
+  EXPECT_FALSE(hears_the_end(*second.backend));
+  EXPECT_EQ(world.pool.oldest_since(), start + 1s);
+}
+
 TEST(Pool, ClosesAConnectionThatIsIdleForTooLong) {
   World world({.idle_timeout = 60s});
   auto made = world.make();

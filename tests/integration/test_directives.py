@@ -84,6 +84,26 @@ DIRECTIVES = [
     ("pid", {"main"}, "pid @dir@/other.pid;"),
     ("user", {"main"}, "user nobody;"),
     ("worker_processes", {"main"}, "worker_processes 2;"),
+    ("worker_rlimit_nofile", {"main"}, "worker_rlimit_nofile 4096;"),
+    ("worker_rlimit_core", {"main"}, "worker_rlimit_core 500m;"),
+    ("worker_cpu_affinity", {"main"}, "worker_cpu_affinity auto;"),
+    ("worker_priority", {"main"}, "worker_priority 5;"),
+    ("working_directory", {"main"}, "working_directory /;"),
+    ("env", {"main"}, "env PATH;"),
+    ("memory_limit", {"main"}, "memory_limit 1g;"),
+    ("accept_mutex", {"events"}, "accept_mutex on;"),
+    ("accept_mutex_delay", {"events"}, "accept_mutex_delay 500ms;"),
+    ("multi_accept", {"events"}, "multi_accept on;"),
+    ("use", {"events"}, "use epoll;"),
+    ("epoll_events", {"events"}, "epoll_events 512;"),
+    ("worker_aio_requests", {"events"}, "worker_aio_requests 32;"),
+    ("debug_connection", {"events"}, "debug_connection 127.0.0.1;"),
+    ("debug_points", {"main"}, "debug_points abort;"),
+    ("load_module", {"main"}, "load_module modules/ngx_http_realip_module.so;"),
+    ("lock_file", {"main"}, "lock_file logs/nginx.lock;"),
+    ("timer_resolution", {"main"}, "timer_resolution 100ms;"),
+    ("pcre_jit", {"main"}, "pcre_jit on;"),
+    ("thread_pool", {"main"}, "thread_pool default threads=32 max_queue=65536;"),
 ]
 
 
@@ -138,7 +158,8 @@ def test_blocks_stand_where_they_belong(sallyport, text, message):
 ONCE = [row for row in DIRECTIVES if row[0] not in {
     "include", "error_log", "listen", "location", "server_name", "types", "add_header", "access_log",
     "proxy_hide_header", "proxy_pass_header", "proxy_redirect", "proxy_set_header", "set_real_ip_from",
-    "return", "ssl_certificate", "ssl_certificate_key", "upstream", "log_format", "ssl_protocols"}]
+    "return", "ssl_certificate", "ssl_certificate_key", "upstream", "log_format", "ssl_protocols",
+    "env", "debug_connection", "load_module", "thread_pool"}]
 
 
 @pytest.mark.parametrize("name, contexts, line", ONCE, ids=[row[0] for row in ONCE])
@@ -360,7 +381,9 @@ def test_worker_connections_bounds_what_is_taken_at_once(sallyport):
     """, main="worker_processes 1;")
     held = [proxy.client() for _ in range(3)]
     for client in held:
-        assert client.get("/").text == "fine"
+        client.send("GET / HT")  # it is not idle: an idle one would be closed for the next
+    wait_for(lambda: proxy.status()["counters"]["connections_idle"] == 0 and
+             proxy.status()["counters"]["connections_active"] == 3, "three busy connections")
     with proxy.client() as waiting:
         waiting.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         held[0].close()

@@ -311,13 +311,27 @@ def test_a_new_server_process_has_the_last_good_configuration(sallyport):
 def test_worker_connections_makes_clients_wait(sallyport):
     proxy = sallyport("events { worker_connections 2; }\nhttp { " + ONE + " }", says="hello")
     with proxy.client() as first, proxy.client() as second, proxy.client() as third:
-        assert first.get("/").status == 200
-        assert second.get("/").status == 200
+        for busy in (first, second):
+            busy.send(b"GET / HT")  # an idle one would be closed for the next
+        wait_for(lambda: proxy.status()["counters"]["connections_idle"] == 0 and
+                 proxy.status()["counters"]["connections_active"] == 2, "two busy connections")
         third.send(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
         proxy.wait_for_error("2 worker_connections are not enough")
         first.close()
         assert third.response().status == 200
     assert proxy.status()["counters"]["limit_worker_connections"] >= 1
+
+
+def test_the_idle_client_that_waited_longest_makes_room_for_a_new_one(sallyport):
+    proxy = sallyport("events { worker_connections 2; }\nhttp { " + ONE + " }", says="hello",
+                      main="error_log stderr warn;")
+    with proxy.client() as first, proxy.client() as second, proxy.client() as third:
+        assert first.get("/").status == 200
+        assert second.get("/").status == 200
+        assert third.get("/").status == 200
+        assert first.is_closed()
+    assert "2 worker_connections are not enough, reusing connections" in proxy.errors
+    assert proxy.status()["counters"]["relief_clients"] >= 1
 
 
 # --- status, check, version

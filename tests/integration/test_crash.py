@@ -1,0 +1,64 @@
+"""A crash leaves a backtrace in the error log, and takes its course."""
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from support import wait_for
+
+SERVES = 'server { listen 127.0.0.1:@port:http@; return 200 "hello\\n"; }'
+
+pytestmark = pytest.mark.skipif(
+    any(f"/{preset}/" in os.environ.get("SALLYPORT_BINARY", "") for preset in ("asan", "tsan")),
+    reason="sanitizers report crashes themselves")
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL,
+                                    signal.SIGFPE])
+def test_a_crash_of_the_server_process_is_told_with_a_backtrace(sallyport, number):
+    proxy = sallyport(SERVES)
+    child = proxy.status()["pid"]["server"]
+    os.kill(child, number)
+    errors = proxy.wait_for_error(f"exited on signal {int(number)}")
+    report = errors[errors.index("the server process crashed: "):]
+    assert report.startswith(f"the server process crashed: {number.name}, sent by process "
+                             f"{os.getpid()}\n")
+    assert f'thread "sallyport" ({child}), process {child}, generation 1, sallyport' in report
+    assert "io::EventLoop::run+0x" in report
+    assert re.search(r"^sallyport:  #\d+ libc\.so\.6\+0x", report, re.MULTILINE)
+    assert proxy.get().body == b"hello\n"
+
+
+def test_the_lines_of_a_backtrace_can_be_looked_up(sallyport):
+    proxy = sallyport(SERVES)
+    os.kill(proxy.status()["pid"]["server"], signal.SIGSEGV)
+    errors = proxy.wait_for_error("lines: addr2line")
+    command = re.search(r"lines: (addr2line -Cfpie \S+ .*)", errors)[1].split()
+    build = subprocess.run(["readelf", "-n", command[2]], capture_output=True, text=True,
+                           check=True).stdout
+    assert re.search(r"build ([0-9a-f]{16,});", errors)[1] in build
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "EventLoop::run" in lines
+    assert proxy.get().body == b"hello\n"
+
+
+def test_a_crash_goes_into_the_error_log_s_file(sallyport):
+    proxy = sallyport(SERVES, main="error_log logs/error.log;")
+    os.kill(proxy.status()["pid"]["server"], signal.SIGSEGV)
+    wait_for(lambda: "the server process crashed: SIGSEGV" in proxy.read("logs/error.log"),
+             "the report in the file")
+    assert proxy.get().body == b"hello\n"
+    assert proxy.status()["server_restarts"] == 1
+
+
+def test_core_dumps_are_possible_where_they_are_asked_for_and_nowhere_else(sallyport):
+    def owner_of_its_files(proxy):
+        return os.stat(f"/proc/{proxy.status()['pid']['server']}/environ").st_uid
+
+    hidden = sallyport(SERVES)
+    assert owner_of_its_files(hidden) == 0, "the kernel's sign of a process that is not dumpable"
+    if os.geteuid() == 0:
+        dumpable = sallyport(SERVES, main="worker_rlimit_core 10m;")
+        assert owner_of_its_files(dumpable) != 0
