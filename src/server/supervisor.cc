@@ -365,6 +365,7 @@ void Supervisor::on_rejected(ServerChild& child, const Answer& answer) {
     return reload_once_more();
   }
   if (state_ == State::starting) return fail_start(answer.text);
+  if (state_ == State::ending || &child != serving_) return;  // told to end before it could begin
   log(Level::emerg, fmt::format("the server process cannot serve: {}", answer.text));
   child.kill();
 }
