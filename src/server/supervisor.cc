@@ -259,6 +259,10 @@ void Supervisor::begin_end(MessageType how) {
   spawn_at_.reset();
   reload_again_ = false;
   drop_reload("the instance ends");
+  if (before_) {
+    unlink_sockets(before_->message.listeners, current_.message.listeners);
+    before_.reset();
+  }
   // Ours go first: then the server's are the last ones, and the kernel refuses new clients once it
   // has closed them.
   for (ListenerSockets& listener : current_.message.listeners) listener.sockets.clear();
@@ -513,6 +517,7 @@ void Supervisor::drop_reload(std::string_view why) {
   next_.reset();
   if (!before_) trial_ = 0;
   trial_given_up_ = false;
+  going_back_ = false;
   if (state_ == State::serving) {
     manager_.tell_ready(::getpid(), "Serving the old configuration: the new one was refused");
   }
@@ -600,6 +605,9 @@ void Supervisor::begin_upgrade() {
   }
   if (predecessor_ != 0 && ::getppid() == predecessor_) {
     return log(Level::warn, "no upgrade: the binary that this one replaces is still running");
+  }
+  if (next_ || trial_ != 0) {
+    return log(Level::warn, "no upgrade: a reload or a trial is under way");
   }
   // The new one makes files of these names.
   rename_marks("", kOldBinary);

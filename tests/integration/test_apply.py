@@ -181,6 +181,17 @@ def test_a_trial_with_other_workers_and_listeners_goes_back(site):
         proxy.get("/which", port="more")
 
 
+def test_an_instance_that_ends_during_a_trial_ends_well(site):
+    proxy = site()
+    running = begin(proxy, "apply", "-c", trial(proxy, says="new"), "--watch", "60s")
+    wait_for(lambda: which(proxy) == "new", "the trial to begin")
+    proxy.stop(signal.SIGQUIT, within=10)
+    running.communicate(timeout=seconds(30))
+    assert running.returncode == 1
+    with pytest.raises(ConnectionRefusedError):
+        proxy.get("/which", port="http")
+
+
 def test_a_trial_whose_process_dies_is_taken_back(site):
     proxy = site()
     running = begin(proxy, "apply", "-c", trial(proxy, says="new"), "--watch", "60s")
