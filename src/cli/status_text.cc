@@ -13,6 +13,7 @@
 
 #include "cli/columns.h"
 #include "cli/json_values.h"
+#include "cli/request_times.h"
 
 namespace cli {
 namespace {
@@ -130,21 +131,8 @@ void StatusText::warnings() {
   }
 }
 
-/// Percentiles of pairs (largest value, count), which ascend.
-std::uint64_t percentile(const std::map<std::uint64_t, std::uint64_t>& buckets, double share) {
-  std::uint64_t all = 0;
-  for (const auto& [value, count] : buckets) all += count;
-  const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(all)));
-  std::uint64_t seen = 0;
-  for (const auto& [value, count] : buckets) {
-    seen += count;
-    if (seen != 0 && seen >= wanted) return value;
-  }
-  return 0;
-}
-
-std::map<std::uint64_t, std::uint64_t> buckets_of(const Json& json) {
-  std::map<std::uint64_t, std::uint64_t> buckets;
+RequestTimes buckets_of(const Json& json) {
+  RequestTimes buckets;
   for (const Json& pair : list(json, "/request_times_us/buckets")) {
     if (pair.is_array() && pair.size() == 2) buckets[number(pair, "/0")] += number(pair, "/1");
   }
@@ -152,14 +140,8 @@ std::map<std::uint64_t, std::uint64_t> buckets_of(const Json& json) {
 }
 
 std::string StatusText::times() const {
-  auto buckets = buckets_of(now_);
-  if (seconds_ != 0) {
-    for (const auto& [value, count] : buckets_of(*before_)) {
-      auto& rest = buckets[value];
-      rest -= std::min(rest, count);
-    }
-    std::erase_if(buckets, [](const auto& each) { return each.second == 0; });
-  }
+  RequestTimes buckets = buckets_of(now_);
+  if (seconds_ != 0) buckets = difference(buckets, buckets_of(*before_));
   if (buckets.empty()) return {};
   return fmt::format("p50 {}, p90 {}, p99 {}", short_time(percentile(buckets, 0.5)),
                      short_time(percentile(buckets, 0.9)), short_time(percentile(buckets, 0.99)));

@@ -5,9 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
+
+#include "cli/request_times.h"
 
 namespace cli {
 
@@ -16,8 +17,8 @@ struct Sample {
   std::uint64_t server = 0;    // pid of the server process
   std::uint64_t restarts = 0;
   std::uint64_t responses = 0;
-  std::uint64_t server_errors = 0;                       // 5xx
-  std::map<std::uint64_t, std::uint64_t> request_times;  // µs, at most -> how many
+  std::uint64_t server_errors = 0;  // 5xx
+  RequestTimes request_times;
 };
 /// Of `status --format json`. What is missing is 0.
 [[nodiscard]] Sample read_sample(std::string_view status);
@@ -41,7 +42,7 @@ class TrialWatch {
   struct Since {
     std::uint64_t responses = 0;
     std::uint64_t server_errors = 0;
-    std::map<std::uint64_t, std::uint64_t> request_times;
+    RequestTimes request_times;
   };
   [[nodiscard]] Since since(const Sample& now) const;
 
