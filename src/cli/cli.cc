@@ -20,6 +20,7 @@
 #include "cli/demonstration.h"
 #include "cli/demonstration_backend.h"
 #include "cli/diff_command.h"
+#include "cli/manual_page.h"
 #include "cli/status_command.h"
 #include "config/diagnostics.h"
 #include "server/admin.h"
@@ -319,6 +320,7 @@ int run(const std::vector<std::string_view>& words) {
   const std::string_view first = words.size() > 1 ? words[1] : "";
   if (first == server::kServerProcessArgument) return server::run_server_process();
   if (first == kDemonstrationBackendArgument) return run_demonstration_backend();
+  if (first == kManualPageArgument) return print_manual_page();
   if (first.empty() || first.starts_with('-')) {
     if (first == "--help" || first == "--version") {
       const CommandLine line{.show_help = first == "--help", .show_version = true};
