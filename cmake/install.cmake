@@ -13,3 +13,12 @@ install(CODE "
   set(pages \"${PROJECT_SOURCE_DIR}/docs/man\")
   set(mandir \"${CMAKE_INSTALL_MANDIR}\")")
 install(SCRIPT cmake/install_manual.cmake)
+
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/guide examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Where the program and systemd look for them, whatever the prefix.
+install(FILES packaging/sallyport.conf DESTINATION /etc/sallyport)
+install(FILES packaging/sallyport.logrotate DESTINATION /etc/logrotate.d RENAME sallyport)
+install(FILES packaging/sallyport.service DESTINATION /lib/systemd/system)

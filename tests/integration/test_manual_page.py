@@ -38,4 +38,5 @@ def test_mandoc_finds_no_error_in_it(page):
         pytest.skip("mandoc is not installed")
     done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page], capture_output=True,
                           text=True, check=False, timeout=60)
-    assert done.stdout == ""
+    # It has the version in the date's place: a date would differ from build to build.
+    assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
