@@ -10,6 +10,7 @@ from support import wait_for
 from support.backend import response
 
 ROOT = os.geteuid() == 0
+SANITIZED = any(f"/{preset}/" in os.environ.get("SALLYPORT_BINARY", "") for preset in ("asan", "tsan"))
 LIMIT = 256
 RETURNS = 'server { listen 127.0.0.1:@port:http@; return 200 "hello\\n"; }'
 PROXIES = """
@@ -84,6 +85,7 @@ def test_new_clients_are_served_and_old_idle_ones_closed(sallyport, backend, man
     assert proxy.status()["machine"]["open_files"] == {"limit": LIMIT, "short": True}
 
 
+@pytest.mark.skipif(SANITIZED, reason="UBSan's check of virtual calls opens a pipe, and none is to be had")
 def test_idle_backends_are_closed_when_no_client_is_idle(sallyport, make_backend, many_descriptors):
     kept = make_backend()
     busy = make_backend(serve=lambda connection: connection.read_request() and
@@ -189,7 +191,7 @@ def test_memory_near_its_limit_closes_idle_clients_and_still_serves(sallyport, m
         assert idle.get("/").status == 200
         assert idle.is_closed()
     assert proxy.get("/").status == 200
-    assert "memory runs short" in proxy.errors
+    proxy.wait_for_error("memory runs short")
     assert proxy.status()["machine"]["memory"]["short"]
     assert_same_server(proxy, pid)
 
@@ -200,7 +202,9 @@ def test_the_limits_of_the_server_process(sallyport):
     proxy = sallyport(RETURNS, main="worker_rlimit_nofile 1234; worker_rlimit_core 5m;")
     limits = limits_of(server_pid(proxy))
     assert limits["Max open files"] == ("1234", "1234")
-    assert limits["Max core file size"] == (str(5 << 20), str(5 << 20))
+    soft, hard = limits["Max core file size"]
+    assert hard == str(5 << 20)
+    assert SANITIZED or soft == hard  # AddressSanitizer wants no core dumps of all its memory
 
 
 @pytest.mark.skipif(ROOT, reason="root may raise any limit")

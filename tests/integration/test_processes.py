@@ -330,7 +330,8 @@ def test_the_idle_client_that_waited_longest_makes_room_for_a_new_one(sallyport)
         assert second.get("/").status == 200
         assert third.get("/").status == 200
         assert first.is_closed()
-    assert "2 worker_connections are not enough, reusing connections" in proxy.errors
+    # The third one came before the others were idle, or after.
+    assert "2 worker_connections are not enough" in proxy.errors
     assert proxy.status()["counters"]["relief_clients"] >= 1
 
 
