@@ -182,6 +182,7 @@ std::string shares(const Json* counts) {
   }
   std::ranges::sort(all, std::greater());
   std::vector<std::string> texts;
+  texts.reserve(all.size());
   for (const auto& [count, name] : all) {
     texts.push_back(fmt::format("{} {:.0f} %", name,
                                 100.0 * static_cast<double>(count) / static_cast<double>(sum)));

@@ -136,6 +136,7 @@ bool Site::close_oldest_idle() {
 
 std::vector<upstream::ClusterReport> Site::report_clusters(base::TimePoint now) const {
   std::vector<upstream::ClusterReport> reports;
+  reports.reserve(listing_.clusters.size());
   for (const auto& spec : listing_.clusters) {
     reports.push_back(upstream::report_of(*clusters_.at(spec.get()), now));
   }
