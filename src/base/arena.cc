@@ -11,7 +11,7 @@ namespace {
 
 #ifndef SALLYPORT_SANITIZED  // there every use after free is to be seen
 // What a worker needs when all of a batch of requests are in flight.
-constexpr std::size_t kKeptBlocks = 128;
+constexpr std::size_t kKeptBlocks = 64;
 
 std::vector<std::unique_ptr<std::byte[]>>& kept_blocks() {
   thread_local std::vector<std::unique_ptr<std::byte[]>> blocks;

@@ -33,8 +33,8 @@ struct Connection {
   std::uint64_t requests = 0;  // this one included: $connection_requests
 
   bool tls = false;
-  std::string tls_protocol;  // "TLSv1.3"
-  std::string tls_cipher;    // OpenSSL's name
+  std::string_view tls_protocol;  // "TLSv1.3"; the TLS library's own text, as the next
+  std::string_view tls_cipher;    // OpenSSL's name
   std::string tls_server_name;
 
   struct ProxyProtocol {

@@ -16,7 +16,7 @@ struct SizeClass {
   std::size_t kept;  // blocks kept per thread: at most half a megabyte of a class
 };
 constexpr std::array<SizeClass, 4> kClasses{
-    {{4 * 1024, 128}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
+    {{4 * 1024, 64}, {16 * 1024, 16}, {32 * 1024, 8}, {64 * 1024, 8}}};
 
 struct FreeLists {
   std::array<std::vector<char*>, kClasses.size()> lists;

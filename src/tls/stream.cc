@@ -85,6 +85,7 @@ void Connection::attach() noexcept {
   certificates = {};
   source = nullptr;
   if (role == Role::client) keep_renewed_session(*this);
+  if (role == Role::server) SSL_certs_clear(ssl.get());  // sent, and needed by nothing else
   buffered = SSL_has_pending(ssl.get()) == 1;
   lower->set_waiter(io::Direction::read, &read_side);
   lower->set_waiter(io::Direction::write, &write_side);

@@ -26,7 +26,8 @@ def test_a_crash_of_the_server_process_is_told_with_a_backtrace(sallyport, numbe
     assert report.startswith(f"the server process crashed: {number.name}, sent by process "
                              f"{os.getpid()}\n")
     assert f'thread "sallyport" ({child}), process {child}, generation 1, sallyport' in report
-    assert "io::EventLoop::run+0x" in report
+    # The optimiser may have put one of the two into the other.
+    assert re.search(r"io::EventLoop::(run|turn)\+0x", report)
     assert re.search(r"^sallyport:  #\d+ libc\.so\.6\+0x", report, re.MULTILINE)
     assert proxy.get().body == b"hello\n"
 
@@ -40,7 +41,7 @@ def test_the_lines_of_a_backtrace_can_be_looked_up(sallyport):
                            check=True).stdout
     assert re.search(r"build ([0-9a-f]{16,});", errors)[1] in build
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "EventLoop::run" in lines
+    assert re.search("EventLoop::(run|turn)", lines)
     assert proxy.get().body == b"hello\n"
 
 
