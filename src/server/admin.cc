@@ -96,6 +96,12 @@ async::Task<void> Admin::accept() {
   listener_.reset();
 }
 
+async::Task<void> Admin::finish(std::function<void()> done) {
+  co_await accepting_.join();
+  co_await scope_.join();
+  done();
+}
+
 async::Task<void> Admin::serve(base::Fd socket) {
   auto stream = io::SocketStream::adopt(loop_, std::move(socket));
   if (!stream) co_return;

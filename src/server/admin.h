@@ -43,6 +43,8 @@ class Admin {
                                                                   const ProcessFacts& facts);
   /// Takes no more requests; those that it has are answered.
   void stop() noexcept { accepting_.request_stop(); }
+  /// After stop(): once the last answer is given, or the patience with its client is over.
+  void when_done(std::function<void()> done) { ending_.spawn(finish(std::move(done))); }
   /// When the loop has stopped: gives it the turns that cancelled operations need.
   ~Admin();
 
@@ -61,6 +63,8 @@ class Admin {
   const Server& server_;
   const ProcessFacts& facts_;
   Recent recent_;
+  [[nodiscard]] async::Task<void> finish(std::function<void()> done);
+  async::Scope ending_;
   async::Scope scope_;
   async::Scope accepting_{&scope_};
 };

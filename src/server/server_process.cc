@@ -164,7 +164,11 @@ void ServerProcess::use_logs(std::vector<snapshot::ReopenedLog> logs) {
 }
 
 void ServerProcess::quit() {
-  server_.quit([this] { control_.stop(); });
+  server_.quit([this] {
+    if (admin_ == nullptr) return control_.stop();
+    admin_->stop();
+    admin_->when_done([this] { control_.stop(); });
+  });
 }
 
 void ServerProcess::terminate(int status) {
