@@ -163,8 +163,10 @@ def test_many_reloads_with_many_websockets_open_and_listeners_that_come_and_go(s
     whole = head + "http { keepalive_requests" + rest + "}"
     more = whole.replace("server_name", "listen 127.0.0.1:@port:more@;\n        server_name", 1)
     proxy = sallyport(whole, backend=backend, echo=echo, generation=0)
+    sockets = []
     try:
-        sockets = [OpenWebSocket(proxy) for _ in range(count)]
+        for _ in range(count):
+            sockets.append(OpenWebSocket(proxy))
         with Load(proxy) as load:
             load.wait_for_more(300)
             for number in range(6):
@@ -190,4 +192,6 @@ def test_many_reloads_with_many_websockets_open_and_listeners_that_come_and_go(s
         wait_for(lambda: descriptors(proxy) <= idle_descriptors + 8, "descriptors as before")
         print(f"{reloads} reloads in {took:.1f} s, memory {memory} -> {proxy.memory()} kB")
     finally:
+        for open_socket in sockets:  # the server would wait for their part of the closing handshake
+            open_socket.client.close()
         echo.stop()
