@@ -50,6 +50,8 @@ class ServerChild {
   /// What happened, to be logged; empty if nothing is due.
   [[nodiscard]] std::string on_time();
 
+  bool has_served = false;  // it was ready, at least once
+
  private:
   ServerChild(pid_t pid, Channel channel);
 

@@ -41,6 +41,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kFirstPause{10};
+// Between a server process's end and the next one's start: longer each time. One that has served is
+// needed soon; one that dies before it can serve will most likely do so again.
+constexpr milliseconds kLongestPauseToServe{160};
 constexpr milliseconds kLongestPause{5000};
 constexpr seconds kStable{10};  // a server that lived so long starts the pauses anew
 constexpr std::string_view kOldBinary = ".oldbin";
@@ -70,7 +73,7 @@ class Supervisor {
   void on_signal(int number);
   void on_time();
   void on_answer(ServerChild& child);
-  void on_ready(const ServerChild& child, std::uint64_t generation);
+  void on_ready(ServerChild& child, std::uint64_t generation);
   void on_rejected(ServerChild& child, const Answer& answer);
   void on_children();
   void on_server_end(pid_t pid, int status);
@@ -124,14 +127,14 @@ class Supervisor {
   std::optional<Opening> next_;  // sent, and not answered yet
   bool reload_again_ = false;
   Control control_;
-  std::vector<std::uint64_t> waiting_;        // clients of control_, for the outcome of next_
+  std::vector<std::uint64_t> waiting_;  // clients of control_, for the outcome of next_
   std::vector<std::uint64_t> waiting_again_;  // for that of the next reload
 
   // A configuration on trial: what runs goes back to `before_` unless its client says "keep".
   std::uint64_t trial_ = 0;  // the client; 0: none
   std::optional<Opening> before_;
   bool trial_given_up_ = false;  // before it served
-  bool going_back_ = false;      // next_ is what was before a trial
+  bool going_back_ = false;  // next_ is what was before a trial
   std::uint64_t last_generation_ = 1;
   std::string pid_file_;
   std::string marks_suffix_;  // of the pid file and the admin socket: ".oldbin" beside a new binary
@@ -339,7 +342,8 @@ void Supervisor::on_answer(ServerChild& child) {
   }
 }
 
-void Supervisor::on_ready(const ServerChild& child, std::uint64_t generation) {
+void Supervisor::on_ready(ServerChild& child, std::uint64_t generation) {
+  child.has_served = true;
   if (next_ && next_->message.generation == generation) {
     if (&child == successor_) {
       if (serving_ != nullptr) retire(*serving_);
@@ -392,6 +396,7 @@ void Supervisor::on_server_end(pid_t pid, int status) {
   const bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   const std::string how = describe_exit("server process", pid, status);
   const base::Duration lived = now() - child->spawned();
+  const milliseconds longest = child->has_served ? kLongestPauseToServe : kLongestPause;
   const bool was_serving = child == serving_;
   const bool was_successor = child == successor_;
   if (was_serving) serving_ = nullptr;
@@ -417,7 +422,7 @@ void Supervisor::on_server_end(pid_t pid, int status) {
     drop_reload(kWhy);
   }
   if (!was_serving) return;
-  pause_ = lived > kStable ? kFirstPause : std::min(pause_ * 2, kLongestPause);
+  pause_ = lived > kStable ? kFirstPause : std::min(pause_ * 2, longest);
   spawn_at_ = now() + pause_;
   ++current_.message.restarts;
 }

@@ -93,7 +93,7 @@ def is_gone(pid):
 def pid_in(proxy, name):
     try:
         return int(proxy.read(name))
-    except ValueError:
+    except (ValueError, OSError):  # there is none, or it is being renamed
         return None
 
 
