@@ -228,7 +228,7 @@ void AresChannel::State::reopen_if_changed() {
 
 void AresChannel::State::ask(std::string name, int family, Question& question) {
   look_at_file();
-  send(std::make_unique<Query>(*this, question, std::move(name), family));
+  send(std::unique_ptr<Query>(new Query{*this, question, std::move(name), family}));
 }
 
 void AresChannel::State::send(std::unique_ptr<Query> query) {

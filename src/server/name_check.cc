@@ -54,6 +54,7 @@ void check_names(const snapshot::Snapshot& snapshot, config::Diagnostics& diagno
   io::DnsResolvers resolvers(loop, nullptr, {});
   async::Scope scope;
   std::vector<Question> questions;
+  questions.reserve(snapshot.names.size());
   for (const NameInUse& name : snapshot.names) {
     questions.push_back({.name = &name, .resolver = resolvers.find(name.dns)});
   }
