@@ -117,6 +117,8 @@ class AresChannel::State final : private Timer {
   };
   /// A question on its way through c-ares.
   struct Query {
+    Query(State& of, Question& asked, std::string name_asked, int wanted)
+        : state(of), question(asked), name(std::move(name_asked)), family(wanted) {}
     State& state;
     Question& question;
     std::string name;
@@ -228,7 +230,7 @@ void AresChannel::State::reopen_if_changed() {
 
 void AresChannel::State::ask(std::string name, int family, Question& question) {
   look_at_file();
-  send(std::unique_ptr<Query>(new Query{*this, question, std::move(name), family}));
+  send(std::make_unique<Query>(*this, question, std::move(name), family));
 }
 
 void AresChannel::State::send(std::unique_ptr<Query> query) {
