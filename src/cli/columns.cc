@@ -61,7 +61,7 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t hangi
 
 std::string shortened(std::string_view text, std::size_t width) {
   CHECK(width >= 3);
-  const std::string clean = cleaned(text);
+  std::string clean = cleaned(text);
   const std::size_t columns = columns_of(clean);
   if (columns <= width) return clean;
   const std::size_t before = (width - 1) / 2;

@@ -46,6 +46,7 @@ base::Result<pid_t> start_new_binary(const std::vector<std::string>& command,
   }
   std::vector<std::string> words = command;
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const pid_t child = ::fork();

@@ -95,6 +95,7 @@ std::string Keys::unique(ItemKind kind, std::string key) {
 std::string Keys::server(const Level& level) {
   const auto& options = level.get<route::ServerOptions>();
   std::vector<std::string> addresses;
+  addresses.reserve(options.listens.size());
   for (const auto& listen : options.listens) addresses.push_back(listen.address.text());
   std::ranges::sort(addresses);
   std::string key = fmt::format("{}", fmt::join(addresses, ", "));
