@@ -7,6 +7,7 @@
 #include "config/memory_files.h"
 #include "config/parser.h"
 #include "io/testing/fake_clock.h"
+#include "observe/memory_log.h"
 
 namespace accesslog {
 namespace {
@@ -309,17 +310,28 @@ TEST_F(AccessLogTest, ErrorLogFallsBackToTheProgramsOwn) {
 }
 
 TEST_F(AccessLogTest, RefusesWrongErrorLogs) {
-  EXPECT_THAT(
-      errors_of(R"(error_log a.log loud;
+  EXPECT_THAT(errors_of(R"(error_log a.log loud;
     error_log a.log error format=xml;
     error_log syslog:server=a;
-    error_log memory:32m debug;
+    error_log memory:4k debug;
     error_log off;
     error_log b.log;)"),
-      ElementsAre("invalid value \"loud\" in \"error_log\" directive",
-                  "invalid value \"format=xml\" in \"error_log\" directive",
-                  "host not found in syslog server \"a\"", "logging to memory is not supported yet",
-                  "\"error_log off\" logs to a file named \"off\""));
+              ElementsAre("invalid value \"loud\" in \"error_log\" directive",
+                          "invalid value \"format=xml\" in \"error_log\" directive",
+                          "host not found in syslog server \"a\"",
+                          "invalid value \"memory:4k\" in \"error_log\" directive",
+                          "\"error_log off\" logs to a file named \"off\""));
+}
+
+TEST_F(AccessLogTest, KeepsAnErrorLogInMemory) {
+  load("error_log memory:16k notice; http { }");
+  EXPECT_THAT(messages(), IsEmpty());
+  const auto log = error_log_of(http(), nullptr);
+  log->write(observe::Level::notice, "to be remembered");
+  log->write(observe::Level::info, "not to be");
+  EXPECT_THAT(
+      observe::MemoryLog::of_process().text(),
+      AllOf(HasSubstr("[notice]"), HasSubstr("to be remembered\n"), Not(HasSubstr("not to be"))));
 }
 
 TEST_F(AccessLogTest, WritesToAllErrorLogsOfABlock) {

@@ -5,6 +5,8 @@
 
 #include "accesslog/options.h"
 #include "config/setters.h"
+#include "config/values.h"
+#include "observe/memory_log.h"
 
 namespace accesslog {
 namespace {
@@ -15,6 +17,9 @@ using observe::ErrorLog;
 using observe::Level;
 using observe::LogFile;
 using observe::LogFormat;
+using observe::MemoryLog;
+
+constexpr std::string_view kMemory = "memory:";
 
 struct Parameters {
   Level level = Level::error;
@@ -54,9 +59,13 @@ std::optional<ErrorLog::Output> find_output(const Binding& binding) {
     if (syslog == nullptr) return std::nullopt;
     return ErrorLog::Output{.syslog = std::move(syslog)};
   }
-  if (place.starts_with("memory:")) {
-    binding.error_at(0, "logging to memory is not supported yet", "log to a file or to stderr");
-    return std::nullopt;
+  if (place.starts_with(kMemory)) {
+    const auto size = config::parse_size(std::string_view(place).substr(kMemory.size()));
+    if (!size || *size < MemoryLog::kSmallest || *size > MemoryLog::kLargest) {
+      binding.invalid(0, "a size from 8k to 1g follows: memory:1m");
+      return std::nullopt;
+    }
+    return ErrorLog::Output{.memory = *size};
   }
   if (place == "off") {
     binding.warn_at(0, "\"error_log off\" logs to a file named \"off\"",
@@ -92,7 +101,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .contexts = config::kHttpServerLocation | Context::main,
      .arguments = config::takes_at_least(1),
      .repeat = config::Repeat::repeatable,
-     .syntax = "FILE | stderr | syslog:server=ADDRESS[,PARAMETER...] [LEVEL] [format=text|json]",
+     .syntax = "FILE | stderr | memory:SIZE | syslog:server=ADDRESS[,PARAMETER...] [LEVEL] "
+               "[format=text|json]",
      .default_text = "stderr error",
      .documentation =
          "Where errors are told, from which level on: debug, info, notice, warn, error, crit, "

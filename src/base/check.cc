@@ -1,5 +1,6 @@
 #include "base/check.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -8,7 +9,10 @@
 namespace base {
 namespace {
 
+// A pipe that nobody reads must not keep a broken process alive.
 void write_text(const char* text) noexcept {
+  pollfd entry{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&entry, 1, 20) == 0) return;
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
 }
 

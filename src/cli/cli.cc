@@ -20,9 +20,12 @@
 #include "cli/demonstration.h"
 #include "cli/demonstration_backend.h"
 #include "cli/diff_command.h"
+#include "cli/errors_command.h"
 #include "cli/manual_page.h"
+#include "cli/proxy_command.h"
 #include "cli/status_command.h"
 #include "config/diagnostics.h"
+#include "observe/journal.h"
 #include "server/admin.h"
 #include "server/build_info.h"
 #include "server/listen_check.h"
@@ -31,14 +34,15 @@
 #include "server/paths.h"
 #include "server/pid_file.h"
 #include "server/server_process.h"
-#include "server/supervisor.h"
+#include "server/supervise.h"
 #include "tls/library.h"
 
 namespace cli {
 namespace {
 
 void complain(std::string_view level, std::string_view message) {
-  fmt::print(stderr, "sallyport: [{}] {}\n", level, message);
+  fmt::print(stderr, "{}",
+             observe::for_stderr(fmt::format("sallyport: [{}] {}\n", level, message)));
 }
 
 server::Paths paths_of(const CommandLine& line) {
@@ -68,10 +72,10 @@ void show_version(const CommandLine& line) {
              "built with {}, running with {}\n"
              "TLS SNI support enabled\n"
              "configure arguments: --prefix={} --conf-path={} --pid-path={} "
-             "--error-log-path=stderr --admin-path={} --state-path={} --temp-path={}\n",
+             "--error-log-path=stderr --admin-path={} --state-path={} --temp-path={}{}\n",
              server::compiler(), server::built_with_openssl(), tls::library_version(), paths.prefix,
              paths.configuration, paths.pid_file, paths.admin_socket, paths.state_directory,
-             paths.temporary_directory);
+             paths.temporary_directory, ::geteuid() == 0 ? "-UID" : "");
 }
 
 // --- -t, -T, check
@@ -105,7 +109,9 @@ int check(const CommandLine& line, Format format) {
     print_as_json(file, diagnostics, good);
     return good ? 0 : 1;
   }
-  if (!line.quiet || diagnostics.has_errors()) fmt::print(stderr, "{}", diagnostics.render());
+  if (!line.quiet || diagnostics.has_errors()) {
+    fmt::print(stderr, "{}", observe::for_stderr(diagnostics.render()));
+  }
   if (!good) {
     fmt::print(stderr, "sallyport: configuration file {} test failed\n", file);
     return 1;
@@ -226,6 +232,11 @@ int run_command(const std::vector<std::string_view>& words) {
   reopen_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
   reopen_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
 
+  CLI::App* errors_command =
+      app.add_subcommand("errors", "The lines of \"error_log memory:SIZE\" of a running instance");
+  errors_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
+  errors_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
+
   CLI::App* status_command = app.add_subcommand("status", "What a running instance does");
   status_command->add_option("-p,--prefix", line.prefix, "prefix path of the instance");
   status_command->add_option("-c,--configuration", line.configuration, "accepted, not needed");
@@ -277,6 +288,20 @@ int run_command(const std::vector<std::string_view>& words) {
       ->check(valid(parse_factor, "a factor, such as 2x"))
       ->capture_default_str();
 
+  CLI::App* proxy_command = app.add_subcommand("proxy", "TLS in front of a service, in one line");
+  ProxyRequest proxy;
+  proxy_command
+      ->add_option("--to", proxy.to, "where requests go: http://127.0.0.1:3000, https://name, 3000")
+      ->required();
+  proxy_command->add_option("--listen", proxy.listen, "port, or address and port")
+      ->capture_default_str();
+  proxy_command->add_option("--domain", proxy.domains, "names of the site (localhost)");
+  proxy_command->add_option("--cert", proxy.certificate,
+                            "its certificate, PEM; without one a development certificate is made");
+  proxy_command->add_option("--key", proxy.key, "the certificate's private key, PEM");
+  proxy_command->add_flag("--print", proxy.print, "only print the equivalent configuration file");
+  proxy_command->add_option("-p,--prefix", line.prefix, "where its files are");
+
   CLI::App* version_command = app.add_subcommand("version", "Show version");
   app.add_subcommand("run", "Run; takes nginx's options, see sallyport -h");
   app.require_subcommand(1);
@@ -292,10 +317,15 @@ int run_command(const std::vector<std::string_view>& words) {
     fmt::print("sallyport version: sallyport/{}\n", server::version());
     return 0;
   }
+  if (proxy_command->parsed()) {
+    if (line.prefix.empty()) line.prefix = proxy_prefix(paths_of(line).state_directory, proxy);
+    return run_proxy(proxy, start_options(line));
+  }
   const server::Paths paths = paths_of(line);
   const Instance instance{.admin_socket = paths.admin_socket,
                           .control_socket = paths.control_socket};
   if (reload_command->parsed()) return run_reload(instance, format == Format::json);
+  if (errors_command->parsed()) return run_errors(instance);
   if (reopen_command->parsed()) return run_reopen(instance);
   if (apply_command->parsed()) {
     return run_apply(instance, {.file = std::filesystem::absolute(line.configuration).string(),

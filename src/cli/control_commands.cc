@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "cli/trial_watch.h"
 #include "config/values.h"
+#include "observe/journal.h"
 #include "server/admin.h"
 #include "server/local_socket.h"
 
@@ -37,7 +38,8 @@ struct Outcome {
 };
 
 int complain(std::string_view what, std::string_view message) {
-  fmt::print(stderr, "sallyport: [error] {}: {}\n", what, message);
+  fmt::print(stderr, "{}",
+             observe::for_stderr(fmt::format("sallyport: [error] {}: {}\n", what, message)));
   return 1;
 }
 
@@ -135,8 +137,10 @@ int run_reload(const Instance& instance, bool json) {
   } else if (outcome->ok) {
     fmt::print("reloaded, generation {}: {}\n", outcome->generation, outcome->text);
   } else {
-    fmt::print(stderr, "{}{}sallyport: not reloaded, the old configuration goes on\n",
-               outcome->text, outcome->text.ends_with('\n') ? "" : "\n");
+    fmt::print(stderr, "{}",
+               observe::for_stderr(
+                   fmt::format("{}{}sallyport: not reloaded, the old configuration goes on\n",
+                               outcome->text, outcome->text.ends_with('\n') ? "" : "\n")));
   }
   return outcome->ok ? 0 : 1;
 }

@@ -1,63 +1,26 @@
 #include "cli/demonstration.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
-#include <ctime>
 
 #include "cli/demonstration_backend.h"
+#include "cli/development_files.h"
 #include "io/socket.h"
-#include "server/supervisor.h"
-#include "tls/development_certificate.h"
+#include "server/supervise.h"
 
 namespace cli {
 namespace {
 
-// The certificate is valid for 397 days; it is made anew before that.
-constexpr std::time_t kRenewAfter = std::time_t{380} * 24 * 3600;
-
-base::Result<void> failed(std::string_view call) {
-  return base::fail(base::error_from_errno(errno, call));
-}
-
-/// In one step, so that a program that reads meanwhile sees the old file or the new one.
-base::Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
-  const std::string temporary = fmt::format("{}.{}", path, ::getpid());
-  ::unlink(temporary.c_str());
-  const base::Fd file(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!file) return failed("open() failed");
-  if (::write(file.get(), text.data(), text.size()) != std::ssize(text)) {
-    return failed("write() failed");
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("rename() failed");
-  return {};
-}
-
-bool is_recent(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && ::time(nullptr) - status.st_mtime < kRenewAfter;
-}
-
-base::Result<void> provide_certificate(const std::string& directory) {
-  const std::string certificate = directory + "/certificate.pem";
-  const std::string key = directory + "/key.pem";
-  if (is_recent(certificate) && is_recent(key)) return {};
-  const std::array<std::string, 3> names{"localhost", "127.0.0.1", "::1"};
-  TRY(const auto pair, tls::make_development_certificate(names, std::chrono::system_clock::now()));
-  TRY_VOID(write_file(key, pair.private_key, 0600));
-  return write_file(certificate, pair.certificate, 0644);
-}
+// What the demonstration's certificate is for.
+const std::array<std::string, 3> kNames{"localhost", "127.0.0.1", "::1"};
 
 struct Backend {
   pid_t pid = 0;
@@ -75,8 +38,6 @@ base::Result<Backend> start_backend() {
   if (child == 0) exec_demonstration_backend(listener.get());
   return Backend{.pid = child, .port = address.port()};
 }
-
-bool has_ipv6() { return io::open_listener(*base::Address::from_ip("::1", 0), {}).has_value(); }
 
 std::string welcome(const std::string& directory) {
   return fmt::format(
@@ -149,7 +110,7 @@ int run_demonstration(const server::StartOptions& options) {
   if (const auto made = server::make_directories(directory, 0755); !made) {
     return complain(directory, made.error());
   }
-  if (const auto provided = provide_certificate(directory); !provided) {
+  if (const auto provided = provide_development_certificate(directory, kNames); !provided) {
     return complain("the certificate", provided.error());
   }
   const auto backend = start_backend();

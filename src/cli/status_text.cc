@@ -119,6 +119,31 @@ void StatusText::head() {
                               duration(number(now_, "/server_uptime_seconds")),
                               number(now_, "/server_restarts")),
                   2, 2);
+  for (const Json& process : list(now_, "/draining")) {
+    const Json* left = find(process, "/connections");
+    const bool known = left != nullptr && left->is_number_unsigned();
+    out_ += wrapped(
+        fmt::format("server {} ends since {}{}", number(process, "/pid"),
+                    text(process, "/since", "?"),
+                    known ? fmt::format(", connections left {}", left->get<std::uint64_t>()) : ""),
+        2, 4);
+  }
+  if (find(now_, "/old_program/pid") != nullptr) {
+    const Json* left = find(now_, "/old_program/connections");
+    const bool known = left != nullptr && left->is_number_unsigned();
+    out_ += wrapped(
+        fmt::format("old program, pid {}, {}{}", number(now_, "/old_program/pid"),
+                    text(now_, "/old_program/state", "?"),
+                    known ? fmt::format(", connections left {}", left->get<std::uint64_t>()) : ""),
+        2, 4);
+  }
+  if (find(now_, "/last_reload/time") == nullptr) return;
+  const bool applied = text(now_, "/last_reload/outcome", "") == "applied";
+  const std::string line =
+      wrapped(fmt::format("last reload {}, {}: {}", text(now_, "/last_reload/time", "?"),
+                          applied ? "applied" : "refused", text(now_, "/last_reload/text", "?")),
+              2, 4);
+  out_ += view_.colored && !applied ? fmt::format("{}{}{}", kAlarm, line, kPlain) : line;
 }
 
 void StatusText::warnings() {
@@ -210,7 +235,8 @@ void StatusText::tls() {
 void StatusText::listeners() {
   std::vector<std::string> all;
   for (const Json& listener : list(now_, "/listeners")) {
-    all.push_back(text(listener, "/address", "?") + (flag(listener, "/tls") ? " tls" : ""));
+    all.push_back(text(listener, "/address", "?") + (flag(listener, "/tls") ? " tls" : "") +
+                  (flag(listener, "/proxy_protocol") ? " proxy_protocol" : ""));
   }
   row("Listeners", fmt::format("{}", fmt::join(all, ", ")));
 }

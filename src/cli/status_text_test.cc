@@ -18,18 +18,6 @@ constexpr std::string_view kStatus = R"({"version":"0.1.0","generation":3,"state
   "loop_stalls":0}],
   "counters":{"requests":12,"tunnels":0,"refused_by_rule":{"bare_lf":2,"nul":0}}})";
 
-TEST(StatusText, TellsWhatRuns) {
-  const std::string text = *render_status(kStatus);
-  EXPECT_THAT(text, HasSubstr("Sallyport 0.1.0, running, generation 3"));
-  EXPECT_THAT(text, HasSubstr("supervisor 10, server 11, up 1 d 01:01:01"));
-  EXPECT_THAT(text, HasSubstr("Listeners     0.0.0.0:443 tls, unix:/run/x\n"));
-  EXPECT_THAT(text, HasSubstr("refused_by_rule bare_lf"));
-}
-
-TEST(StatusText, LeavesZeroCountersOut) {
-  EXPECT_THAT(*render_status(kStatus), Not(HasSubstr("tunnels")));
-}
-
 void expect_80_columns(std::string_view text) {
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -38,6 +26,44 @@ void expect_80_columns(std::string_view text) {
     EXPECT_LE(columns, 80) << line;
     rest.remove_prefix(line.size() + 1);
   }
+}
+
+TEST(StatusText, TellsWhatRuns) {
+  const std::string text = *render_status(kStatus);
+  EXPECT_THAT(text, HasSubstr("Sallyport 0.1.0, running, generation 3"));
+  EXPECT_THAT(text, HasSubstr("supervisor 10, server 11, up 1 d 01:01:01"));
+  EXPECT_THAT(text, HasSubstr("Listeners     0.0.0.0:443 tls, unix:/run/x\n"));
+  EXPECT_THAT(text, HasSubstr("refused_by_rule bare_lf"));
+}
+
+TEST(StatusText, TellsOfProcessesThatEndAndOfTheLastReload) {
+  const std::string_view status = R"({"draining":[
+    {"pid":7,"since":"2026-11-26T01:02:03Z","connections":12},
+    {"pid":8,"since":"2026-11-26T01:02:04Z","connections":null}],
+    "last_reload":{"time":"2026-11-26T01:02:05Z","outcome":"refused","generation":3,
+    "text":"unknown directive \"lissten\" in /etc/sallyport/conf.d/a-rather-long-name-of-a-site.conf:120, and 3 more"},
+    "listeners":[{"address":"0.0.0.0:443","tls":true,"proxy_protocol":true}]})";
+  const std::string text = *render_status(status);
+  EXPECT_THAT(text, HasSubstr("  server 7 ends since 2026-11-26T01:02:03Z, connections left 12\n"
+                              "  server 8 ends since 2026-11-26T01:02:04Z\n"
+                              "  last reload 2026-11-26T01:02:05Z, refused: unknown directive"));
+  EXPECT_THAT(text, HasSubstr("Listeners     0.0.0.0:443 tls proxy_protocol\n"));
+  expect_80_columns(text);
+  EXPECT_THAT(*render_status(status, {.colored = true}), HasSubstr("\x1b[1;31m  last reload"));
+  EXPECT_THAT(*render_status(R"({"draining":[],"last_reload":null})"),
+              Not(HasSubstr("last reload")));
+}
+
+TEST(StatusText, TellsOfTheOldProgramAfterAnUpgrade) {
+  EXPECT_THAT(*render_status(R"({"old_program":{"pid":7,"state":"active","connections":null}})"),
+              HasSubstr("\n  old program, pid 7, active\n"));
+  EXPECT_THAT(*render_status(R"({"old_program":{"pid":7,"state":"draining","connections":3}})"),
+              HasSubstr("\n  old program, pid 7, draining, connections left 3\n"));
+  EXPECT_THAT(*render_status(R"({"old_program":null})"), Not(HasSubstr("old program")));
+}
+
+TEST(StatusText, LeavesZeroCountersOut) {
+  EXPECT_THAT(*render_status(kStatus), Not(HasSubstr("tunnels")));
 }
 
 TEST(StatusText, Fits80Columns) { expect_80_columns(*render_status(kStatus)); }

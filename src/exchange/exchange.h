@@ -36,6 +36,20 @@ struct Connection {
   std::string_view tls_protocol;  // "TLSv1.3"; the TLS library's own text, as the next
   std::string_view tls_cipher;    // OpenSSL's name
   std::string tls_server_name;
+  std::string_view tls_alpn;       // the stream's, as the next two
+  std::string_view tls_signature;  // "ecdsa_secp256r1_sha256": what the server signed with
+  std::span<const std::uint8_t> tls_session_id;
+  std::string tls_curve;  // "X25519"
+  bool tls_resumed = false;
+
+  /// What the client offered; null unless a variable of the configuration shows it.
+  struct TlsOffer {
+    std::string ciphers;
+    std::string curves;
+    std::string signatures;
+    std::string ja4;
+  };
+  std::unique_ptr<TlsOffer> tls_offer;
 
   struct ProxyProtocol {
     base::Address source;
@@ -82,6 +96,7 @@ struct Exchange {
   std::string_view uri;    // canonical, decoded: $uri; rewrites change it
   std::string_view args;   // $args; rewrites change them
   bool uri_changed = false;          // not the request's own any more
+  bool early = false;                // in TLS's early data, before the handshake ended
   bool pipelined = false;            // came before its predecessor's response was sent: $pipe
   base::Address remote;              // realip may move it away from connection.peer
   bool trusted_peer = false;         // in trusted_proxies: its forwarding headers are believed

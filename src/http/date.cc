@@ -73,7 +73,7 @@ void read_time(DateReader& reader, Civil& civil) noexcept {
   civil.second = reader.digits(2);
 }
 
-std::optional<base::WallTime> to_time(const Civil& civil) noexcept {
+std::optional<std::chrono::sys_seconds> to_time(const Civil& civil) noexcept {
   using namespace std::chrono;
   const year_month_day date{year{static_cast<int>(civil.year)}, month{civil.month}, day{civil.day}};
   // A leap second is written 60 and means the next minute.
@@ -83,11 +83,14 @@ std::optional<base::WallTime> to_time(const Civil& civil) noexcept {
 
 }  // namespace
 
-HttpDate http_date(base::WallTime time) noexcept {
+HttpDate http_date(std::chrono::sys_seconds time) noexcept {
   using namespace std::chrono;
+  constexpr sys_seconds kFirst = sys_days{year{0} / January / 1};
+  constexpr sys_seconds kLast = sys_days{year{10000} / January / 1} - seconds{1};
+  time = std::clamp(time, kFirst, kLast);
   const auto day_point = floor<days>(time);
   const year_month_day date{day_point};
-  const hh_mm_ss clock{floor<seconds>(time - day_point)};
+  const hh_mm_ss clock{time - day_point};
   HttpDate text{};
   std::ranges::copy(std::string_view("Day, 00 Mon 0000 00:00:00 GMT"), text.begin());
   const std::span<char> out(text);
@@ -101,7 +104,7 @@ HttpDate http_date(base::WallTime time) noexcept {
   return text;
 }
 
-std::optional<base::WallTime> parse_http_date(std::string_view text) noexcept {
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) noexcept {
   DateReader reader(text);
   Civil civil;
   const std::size_t comma = text.find(',');

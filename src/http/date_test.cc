@@ -7,7 +7,9 @@
 namespace http {
 namespace {
 
-base::WallTime at(long seconds) { return base::WallTime(std::chrono::seconds(seconds)); }
+std::chrono::sys_seconds at(long seconds) {
+  return std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
 
 TEST(HttpDate, IsWrittenAsImfFixdate) {
   EXPECT_EQ(view(http_date(at(784111777))), "Sun, 06 Nov 1994 08:49:37 GMT");
@@ -32,6 +34,21 @@ TEST(HttpDate, RefusesOtherTexts) {
         "Sun, 06 Nov 1994 08:49:37 UTC"}) {
     EXPECT_EQ(parse_http_date(text), std::nullopt) << text;
   }
+}
+
+TEST(HttpDate, HasRoomForEveryYearOfFourDigits) {
+  for (const std::string_view text :
+       {"Sat, 01 Jan 0000 00:00:00 GMT", "Sat, 06 Nov 1497 08:49:37 GMT",
+        "Sun, 06 Nov 3988 08:49:37 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"}) {
+    const auto time = parse_http_date(text);
+    ASSERT_TRUE(time) << text;
+    EXPECT_EQ(view(http_date(*time)), text);
+  }
+}
+
+TEST(HttpDate, WritesTheNearestThatFourDigitsCanSay) {
+  EXPECT_EQ(view(http_date(std::chrono::sys_seconds::max())), "Fri, 31 Dec 9999 23:59:59 GMT");
+  EXPECT_EQ(view(http_date(std::chrono::sys_seconds::min())), "Sat, 01 Jan 0000 00:00:00 GMT");
 }
 
 TEST(HttpDate, SurvivesARoundTrip) {

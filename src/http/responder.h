@@ -2,7 +2,7 @@
 // framing; whoever responds only says what is known: `head.body` (none, a length, or chunked for "I
 // don't know yet"), and when it ends.
 //
-//   send_interim*  send_head  send_body*  finish          or   send_head(..., End::yes)
+//   send_interim*  send_head  (send_body | send_file)*  finish    or   send_head(..., End::yes)
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include "async/task.h"
 #include "base/result.h"
 #include "http/head.h"
-#include "io/patience.h"
+#include "io/stream.h"
 
 namespace http {
 
@@ -35,6 +35,12 @@ class Responder {
                                                                   io::Patience patience) = 0;
   /// More of the body. `piece` may be empty with End::yes.
   [[nodiscard]] virtual async::Task<base::Result<void>> send_body(std::string_view piece, End end,
+                                                                  io::Patience patience) = 0;
+  /// Whether send_file works: the way to the client has no encryption in it, nor frames.
+  [[nodiscard]] virtual bool sends_files() const noexcept = 0;
+  /// More of a body of known length: these bytes of a file. Error end_of_stream: the file has
+  /// become shorter.
+  [[nodiscard]] virtual async::Task<base::Result<void>> send_file(io::FileBytes bytes,
                                                                   io::Patience patience) = 0;
   /// Ends the body with trailers (left out where the client can't take them).
   [[nodiscard]] virtual async::Task<base::Result<void>> finish(const Fields& trailers,

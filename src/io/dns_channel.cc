@@ -20,6 +20,13 @@ using std::chrono::seconds;
 
 namespace {
 
+// RFC 1035 §3.2.4, RFC 2782.
+constexpr int kInternetClass = 1;
+constexpr int kServiceType = 33;
+
+// Of one answer, which may have thousands: more than any setting takes, and soon sorted.
+constexpr std::size_t kMostAddresses = 256;
+
 base::Error error_of(int status) noexcept {
   const auto error = [](ErrorCode code, std::string_view words) {
     return base::Error{.code = code, .context = words};
@@ -52,7 +59,8 @@ DnsAnswer answer_of(int status, const ares_addrinfo* info) {
   DnsAnswer answer;
   if (status == ARES_SUCCESS && info != nullptr) {
     seconds ttl = seconds::max();
-    for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
+    for (const ares_addrinfo_node* node = info->nodes;
+         node != nullptr && answer.addresses.size() < kMostAddresses; node = node->ai_next) {
       const auto address = base::Address::from_native(node->ai_addr, node->ai_addrlen);
       if (!address.is_ip()) continue;
       answer.addresses.push_back(address);
@@ -67,12 +75,27 @@ DnsAnswer answer_of(int status, const ares_addrinfo* info) {
     status = ARES_ENODATA;
   }
   if (status == ARES_SUCCESS) {
-    answer.kind = DnsAnswer::Kind::addresses;
+    answer.kind = DnsAnswer::Kind::records;
   } else {
     answer.kind = kind_of(status);
     answer.error = error_of(status);
   }
   return answer;
+}
+
+DnsAnswer service_answer_of(int status, std::string_view message) {
+  if (status == ARES_SUCCESS) {
+    auto read = parse_service_records(message);
+    if (!read) return {.error = read.error()};
+    if (!read->records.empty()) {
+      return {
+          .kind = DnsAnswer::Kind::records, .services = std::move(read->records), .ttl = read->ttl};
+    }
+    status = ARES_ENODATA;
+  }
+  const DnsAnswer::Kind kind = kind_of(status);
+  if (kind != DnsAnswer::Kind::empty) return {.kind = kind, .error = error_of(status)};
+  return {.kind = kind, .error = {.code = ErrorCode::not_found, .context = "no such service"}};
 }
 
 std::string servers_text(const std::vector<base::Address>& servers) {
@@ -93,6 +116,7 @@ class AresChannel::State final : private Timer {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
+  /// `family` kServices asks for SRV records.
   void ask(std::string name, int family, Question& question);
   [[nodiscard]] const Search& search() {
     look_at_file();
@@ -103,6 +127,8 @@ class AresChannel::State final : private Timer {
     changed_ = true;
     reopen_if_changed();
   }
+
+  static constexpr int kServices = AF_UNSPEC;
 
  private:
   /// One socket of c-ares.
@@ -127,6 +153,10 @@ class AresChannel::State final : private Timer {
 
   static void on_socket(void* self, ares_socket_t fd, int readable, int writable);
   static void on_answer(void* query, int status, int timeouts, ares_addrinfo* info);
+  static void on_service_answer(void* query, int status, int timeouts, unsigned char* message,
+                                int size);
+  /// Whether it ended with the channel, and is perhaps asked again.
+  [[nodiscard]] static bool was_cut_off(std::unique_ptr<Query>& query, int status);
   void on_timer() noexcept override { process(ARES_SOCKET_BAD, 0); }
   void open();
   void close();
@@ -238,8 +268,16 @@ void AresChannel::State::send(std::unique_ptr<Query> query) {
     return query->question.on_answer(
         {.error = {.code = ErrorCode::unavailable, .context = "no name servers are known"}});
   }
+  if (query->family == kServices) {
+    const std::string service = query->name;
+    ++depth_;
+    ares_query(channel_, service.c_str(), kInternetClass, kServiceType, &State::on_service_answer,
+               query.release());
+    --depth_;
+    return arm();
+  }
   ares_addrinfo_hints hints{};
-  hints.ai_flags = ARES_AI_NOSORT;
+  hints.ai_flags = ARES_AI_NOSORT;  // the resolver does that, of both families together
   hints.ai_family = query->family;
   hints.ai_socktype = SOCK_STREAM;
   const std::string name = query->name;
@@ -252,14 +290,26 @@ void AresChannel::State::send(std::unique_ptr<Query> query) {
 void AresChannel::State::on_answer(void* argument, int status, int /*timeouts*/,
                                    ares_addrinfo* info) {
   std::unique_ptr<Query> query(static_cast<Query*>(argument));
-  if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
-    State& state = query->state;
-    if (state.reopening_) state.to_ask_again_.push_back(std::move(query));
-    return;
-  }
+  if (was_cut_off(query, status)) return;
   DnsAnswer answer = answer_of(status, info);
   if (info != nullptr) ares_freeaddrinfo(info);
   query->question.on_answer(std::move(answer));
+}
+
+void AresChannel::State::on_service_answer(void* argument, int status, int /*timeouts*/,
+                                           unsigned char* message, int size) {
+  std::unique_ptr<Query> query(static_cast<Query*>(argument));
+  if (was_cut_off(query, status)) return;
+  const std::string_view bytes(reinterpret_cast<const char*>(message),
+                               message != nullptr ? static_cast<std::size_t>(size) : 0);
+  query->question.on_answer(service_answer_of(status, bytes));
+}
+
+bool AresChannel::State::was_cut_off(std::unique_ptr<Query>& query, int status) {
+  if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED) return false;
+  State& state = query->state;
+  if (state.reopening_) state.to_ask_again_.push_back(std::move(query));
+  return true;
 }
 
 void AresChannel::State::on_socket(void* self, ares_socket_t fd, int readable, int writable) {
@@ -318,6 +368,9 @@ AresChannel::~AresChannel() = default;
 
 void AresChannel::ask(std::string name, int family, Question& question) {
   state_->ask(std::move(name), family, question);
+}
+void AresChannel::ask_service(std::string name, Question& question) {
+  state_->ask(std::move(name), State::kServices, question);
 }
 const DnsChannel::Search& AresChannel::search() { return state_->search(); }
 void AresChannel::set_servers(std::vector<base::Address> servers) {

@@ -21,17 +21,21 @@
 #include "base/result.h"
 #include "io/event_loop.h"
 #include "io/hosts_file.h"
+#include "io/service_records.h"
 
 namespace io {
 
 struct DnsAnswer {
   /// empty: the name exists, without such a record (NODATA). failure: nobody said anything that
   /// counts.
-  enum class Kind : std::uint8_t { addresses, empty, no_such_name, failure };
+  /// records: of the type that was asked for.
+  enum class Kind : std::uint8_t { records, empty, no_such_name, failure };
   Kind kind = Kind::failure;
-  std::vector<base::Address> addresses{};  // port 0; not empty for Kind::addresses
+  // One of both is not empty for Kind::records.
+  std::vector<base::Address> addresses{};  // port 0
+  std::vector<ServiceRecord> services{};
   std::chrono::seconds ttl{};  // as the server said, the least of the records'
-  base::Error error{};  // for all but Kind::addresses
+  base::Error error{};  // for all but Kind::records
 };
 
 class DnsChannel {
@@ -48,6 +52,8 @@ class DnsChannel {
 
   /// `name` is taken as absolute. The answer may come before ask() returns.
   virtual void ask(std::string name, int family, Question& question) = 0;
+  /// The same for its SRV records.
+  virtual void ask_service(std::string name, Question& question) = 0;
 
   /// The `search` list of resolv.conf and its `ndots`.
   struct Search {
@@ -75,6 +81,7 @@ class AresChannel final : public DnsChannel {
   AresChannel& operator=(const AresChannel&) = delete;
 
   void ask(std::string name, int family, Question& question) override;
+  void ask_service(std::string name, Question& question) override;
   [[nodiscard]] const Search& search() override;
   void set_servers(std::vector<base::Address> servers) override;
 

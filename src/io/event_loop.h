@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -108,6 +109,21 @@ class EventLoop {
   std::atomic<bool> stopping_ = false;
   std::uint64_t stalled_turns_ = 0;
   std::uint64_t turns_ = 0;
+};
+
+/// Goes on behind what else is ready: for whoever could work on for long without ever waiting. Not
+/// cancelled: it is over in a turn.
+class NextTurn {
+ public:
+  explicit NextTurn(EventLoop& loop) noexcept : loop_(loop) {}
+  [[nodiscard]] static bool await_ready() noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> self) const {
+    loop_.post([self] { self.resume(); });
+  }
+  static void await_resume() noexcept {}
+
+ private:
+  EventLoop& loop_;
 };
 
 }  // namespace io

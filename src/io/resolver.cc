@@ -12,7 +12,6 @@
 #include "async/intrusive_list.h"
 #include "async/scope.h"
 #include "base/check.h"
-#include "base/fd.h"
 #include "base/text.h"
 
 namespace io {
@@ -29,26 +28,31 @@ constexpr std::size_t kMaxNameLength = 255;  // RFC 1035 §2.3.4
 constexpr std::size_t kMaxCandidates = 8;  // of the search list
 constexpr std::chrono::milliseconds kLookForServersEvery{50};
 
-/// Where both families are in an answer, a machine without one of them must not try it in vain.
-void drop_unreachable_family(std::vector<base::Address>& addresses,
-                             bool (*has_route)(const base::Address&) noexcept) {
-  for (const int family : {AF_INET, AF_INET6}) {
-    const auto is_of_family = [family](const base::Address& a) { return a.family() == family; };
-    const auto one = std::ranges::find_if(addresses, is_of_family);
-    if (one == addresses.end() || std::ranges::all_of(addresses, is_of_family)) continue;
-    if (!has_route(*one)) std::erase_if(addresses, is_of_family);
-  }
-}
-
-/// IPv6 first, then by turns, each family in its order (RFC 8305 §4).
-std::vector<base::Address> interleave(const std::vector<base::Address>& addresses) {
-  std::array<std::vector<base::Address>, 2> families;
+/// The best first, but the families by turns, beginning with the best one's (RFC 8305 §4). Where
+/// there is another, an address without a route is left out: it must not be tried in vain.
+std::vector<base::Address> in_order(
+    const std::vector<base::Address>& addresses,
+    std::optional<base::Address> (*source_for)(const base::Address&) noexcept) {
+  std::vector<Destination> destinations;
   for (const base::Address& address : addresses) {
-    auto& family = families.at(address.family() == AF_INET6 ? 0 : 1);
-    if (std::ranges::find(family, address) == family.end()) family.push_back(address);
+    if (std::ranges::find(destinations, address, &Destination::address) == destinations.end()) {
+      destinations.push_back({.address = address, .source = {}});
+    }
+  }
+  if (destinations.size() > 1) {
+    for (Destination& each : destinations) each.source = source_for(each.address);
+    sort_destinations(destinations);
+    if (destinations.front().source) {
+      std::erase_if(destinations, [](const Destination& each) { return !each.source; });
+    }
+  }
+  std::array<std::vector<base::Address>, 2> families;
+  for (const Destination& each : destinations) {
+    const bool is_best = each.address.family() == destinations.front().address.family();
+    families.at(is_best ? 0 : 1).push_back(each.address);
   }
   std::vector<base::Address> mixed;
-  mixed.reserve(addresses.size());
+  mixed.reserve(destinations.size());
   for (std::size_t i = 0; i < std::max(families[0].size(), families[1].size()); ++i) {
     for (const auto& family : families) {
       if (i < family.size()) mixed.push_back(family.at(i));
@@ -69,12 +73,6 @@ seconds pause_after(unsigned failures) noexcept {
 
 }  // namespace
 
-bool has_route(const base::Address& address) noexcept {
-  const base::Fd socket(::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const base::Address somewhere = address.with_port(9);
-  return socket && ::connect(socket.get(), somewhere.native(), somewhere.native_size()) == 0;
-}
-
 class DnsResolver::State final : private Timer {
  public:
   State(EventLoop& loop, DnsOptions options, DnsSurroundings around);
@@ -89,7 +87,12 @@ class DnsResolver::State final : private Timer {
 
   /// The entry for a name, with a lookup under way unless what it knows will do; null when the
   /// cache is full of names that are being asked for.
-  Entry* ask(std::string_view name);
+  enum class Type : bool { addresses, service };
+  Entry* ask(std::string_view name, Type type);
+  [[nodiscard]] const DnsOptions& options() const noexcept { return options_; }
+  void count(Counter counter, std::uint64_t n = 1) {
+    if (around_.counters != nullptr) around_.counters->add(counter, n);
+  }
   EventLoop& loop() noexcept { return loop_; }
 
  private:
@@ -102,14 +105,13 @@ class DnsResolver::State final : private Timer {
   void half_answered(Entry& entry);
   void take_half(Entry& entry);
   void take_addresses(Entry& entry);
+  void take_services(Entry& entry);
+  void renew(Entry& entry, seconds ttl);
   void set_addresses(Entry& entry, std::vector<base::Address> addresses, seconds ttl);
   void fail(Entry& entry, const base::Error& error);
   void miss(Entry& entry, const base::Error& error);
   void finish(Entry& entry);
   bool make_room();
-  void count(Counter counter, std::uint64_t n = 1) {
-    if (around_.counters != nullptr) around_.counters->add(counter, n);
-  }
   void say(Level level, const std::string& words) {
     if (around_.say) around_.say(level, words);
   }
@@ -123,9 +125,11 @@ class DnsResolver::State final : private Timer {
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;
 };
 
-/// The part of a lookup that is about one family.
+/// The part of a lookup that is about one family, or all of it for a service.
 class DnsResolver::State::Half final : public DnsChannel::Question {
  public:
+  static constexpr int kService = AF_UNSPEC;
+
   Half(Entry& entry, int of_family) noexcept : family(of_family), entry_(entry) {}
   void on_answer(DnsAnswer given) noexcept override;
 
@@ -139,14 +143,22 @@ class DnsResolver::State::Half final : public DnsChannel::Question {
 
 /// What is known about a name, and who waits to know.
 struct DnsResolver::State::Entry final : private Timer {
-  Entry(State& owner, std::string key) : state(owner), name(std::move(key)) {
+  Entry(State& owner, std::string of, Type what)
+      : state(owner), name(std::move(of)), is_service(what == Type::service) {
+    if (is_service) {
+      halves.push_back(std::make_unique<Half>(*this, Half::kService));
+      return;
+    }
     if (owner.options_.ipv6) halves.push_back(std::make_unique<Half>(*this, AF_INET6));
     if (owner.options_.ipv4) halves.push_back(std::make_unique<Half>(*this, AF_INET));
   }
 
   State& state;
   std::string name;
-  std::vector<base::Address> addresses;  // port 0; empty: nothing is known
+  bool is_service;
+  // Both empty: nothing is known.
+  std::vector<base::Address> addresses;  // port 0
+  std::vector<ServiceRecord> services;  // by priority
   base::TimePoint fresh_until{};
   base::TimePoint usable_until{};
   base::TimePoint ask_at{};  // no lookup before: the TTL, or the pause after a failure
@@ -168,8 +180,9 @@ struct DnsResolver::State::Entry final : private Timer {
   std::size_t users = 0;  // resolve() calls that hold a reference
   async::List<Queued> waits;
 
+  [[nodiscard]] bool is_known() const noexcept { return !addresses.empty() || !services.empty(); }
   [[nodiscard]] bool is_usable(base::TimePoint now) const noexcept {
-    return !addresses.empty() && now < usable_until;
+    return is_known() && now < usable_until;
   }
   [[nodiscard]] Resolution resolution(std::uint16_t port, base::TimePoint now) const {
     Resolution resolution;
@@ -177,13 +190,16 @@ struct DnsResolver::State::Entry final : private Timer {
     for (const base::Address& address : addresses) {
       resolution.addresses.push_back(address.with_port(port));
     }
+    tell_age(resolution, now);
+    return resolution;
+  }
+  void tell_age(auto& resolution, base::TimePoint now) const {
     resolution.stale = now >= fresh_until;
     resolution.failing = failures != 0;
     if (resolution.stale) resolution.overdue = now - fresh_until;
     resolution.ttl = resolution.stale
                          ? kMinTtl
                          : std::max(kMinTtl, std::chrono::ceil<seconds>(fresh_until - now));
-    return resolution;
   }
   void wait_for_other_family() {
     state.loop_.timers().set(*this, state.loop_.now() + kOtherFamilyDelay);
@@ -272,12 +288,14 @@ bool DnsResolver::State::make_room() {
   return true;
 }
 
-DnsResolver::State::Entry* DnsResolver::State::ask(std::string_view name) {
-  const std::string key = base::lower(name);
+DnsResolver::State::Entry* DnsResolver::State::ask(std::string_view name, Type type) {
+  const std::string lower = base::lower(name);
+  // No name has a space.
+  const std::string key = type == Type::service ? "SRV " + lower : lower;
   auto found = entries_.find(key);
   if (found == entries_.end()) {
     if (!make_room()) return nullptr;
-    found = entries_.emplace(key, std::make_unique<Entry>(*this, key)).first;
+    found = entries_.emplace(key, std::make_unique<Entry>(*this, lower, type)).first;
   }
   Entry& entry = *found->second;
   entry.used = loop_.now();
@@ -288,6 +306,7 @@ DnsResolver::State::Entry* DnsResolver::State::ask(std::string_view name) {
 // A lookup: begin → (park) → each candidate, both families → finish.
 
 std::vector<base::Address> DnsResolver::State::local_addresses(const Entry& entry) {
+  if (entry.is_service) return {};
   if (options_.is_system()) {
     if (const auto* known = hosts_.find(entry.name, loop_.now())) return *known;
   }
@@ -357,7 +376,7 @@ void DnsResolver::State::on_timer() noexcept {
 void DnsResolver::State::list_candidates(Entry& entry) {
   entry.candidate = 0;
   entry.candidates = {entry.name};
-  if (!options_.is_system() || entry.name.ends_with('.')) return;
+  if (!options_.is_system() || entry.is_service || entry.name.ends_with('.')) return;
   const DnsChannel::Search& search = channel_->search();
   const bool as_is_first = std::ranges::count(entry.name, '.') >= search.ndots;
   if (!as_is_first) entry.candidates.clear();
@@ -372,6 +391,7 @@ void DnsResolver::State::ask_candidate(Entry& entry) {
   const std::string name = entry.candidates.at(entry.candidate);
   for (const auto& half : entry.halves) half->asking = true;
   // The last answer may come, and end the lookup, before the last ask() returns.
+  if (entry.is_service) return channel_->ask_service(name, *entry.halves.front());
   for (const auto& half : entry.halves) channel_->ask(name, half->family, *half);
 }
 
@@ -382,15 +402,15 @@ void DnsResolver::State::half_answered(Entry& entry) {
   };
   if (std::ranges::any_of(entry.halves, [](const auto& half) { return half->asking; })) {
     const auto found = std::ranges::find_if(entry.halves, [](const auto& half) {
-      return !half->asking && half->answer.kind == Kind::addresses;
+      return !half->asking && half->answer.kind == Kind::records;
     });
     if (found != entry.halves.end() && entry.addresses.empty()) entry.wait_for_other_family();
     return;
   }
   entry.stop_waiting();
   const auto none = entry.halves.end();
-  if (is(Kind::addresses) != none) {
-    take_addresses(entry);
+  if (is(Kind::records) != none) {
+    entry.is_service ? take_services(entry) : take_addresses(entry);
   } else if (const auto failed = is(Kind::failure); failed != none) {
     fail(entry, (*failed)->answer.error);
   } else if (++entry.candidate < entry.candidates.size()) {
@@ -405,7 +425,7 @@ void DnsResolver::State::half_answered(Entry& entry) {
 void DnsResolver::State::take_half(Entry& entry) {
   std::vector<base::Address> addresses;
   for (const auto& half : entry.halves) {
-    if (!half->asking && half->answer.kind == Kind::addresses) addresses = half->answer.addresses;
+    if (!half->asking && half->answer.kind == Kind::records) addresses = half->answer.addresses;
   }
   if (addresses.size() > options_.max_addresses) addresses.resize(options_.max_addresses);
   entry.addresses = std::move(addresses);
@@ -419,7 +439,7 @@ void DnsResolver::State::take_addresses(Entry& entry) {
   std::vector<base::Address> all;
   seconds ttl = kMaxTtl;
   for (const auto& half : entry.halves) {
-    if (half->answer.kind == Kind::addresses) {
+    if (half->answer.kind == Kind::records) {
       all.insert(all.end(), half->answer.addresses.begin(), half->answer.addresses.end());
       ttl = std::min(ttl, half->answer.ttl);
     } else if (half->answer.kind == Kind::failure) {
@@ -433,15 +453,31 @@ void DnsResolver::State::take_addresses(Entry& entry) {
 
 void DnsResolver::State::set_addresses(Entry& entry, std::vector<base::Address> addresses,
                                        seconds ttl) {
-  addresses = interleave(addresses);
-  drop_unreachable_family(addresses, around_.has_route);
+  addresses = in_order(addresses, around_.source_for);
   if (addresses.size() > options_.max_addresses) {
     count(Counter::limit_dns_addresses, addresses.size() - options_.max_addresses);
     addresses.resize(options_.max_addresses);
   }
+  entry.addresses = std::move(addresses);
+  renew(entry, ttl);
+}
+
+void DnsResolver::State::take_services(Entry& entry) {
+  DnsAnswer& answer = entry.halves.front()->answer;
+  std::vector<ServiceRecord>& records = answer.services;
+  std::ranges::sort(records, {}, &ServiceRecord::priority);
+  if (records.size() > options_.max_addresses) {
+    count(Counter::limit_dns_addresses, records.size() - options_.max_addresses);
+    records.resize(options_.max_addresses);
+  }
+  entry.services = std::move(records);
+  renew(entry, options_.valid.value_or(answer.ttl));
+}
+
+/// What it knows is new.
+void DnsResolver::State::renew(Entry& entry, seconds ttl) {
   if (entry.told) say(Level::notice, fmt::format("{} is resolved again", entry.name));
   ttl = std::clamp(ttl, kMinTtl, options_.valid ? std::max(*options_.valid, kMinTtl) : kMaxTtl);
-  entry.addresses = std::move(addresses);
   entry.ask_at = entry.fresh_until = loop_.now() + ttl;
   entry.usable_until = entry.fresh_until + kStaleLimit;
   entry.failures = 0;
@@ -455,7 +491,7 @@ void DnsResolver::State::fail(Entry& entry, const base::Error& error) {
   entry.ask_at = loop_.now() + pause_after(++entry.failures);
   count(Counter::dns_failures);
   if (error.is(ErrorCode::timed_out)) count(Counter::dns_timeouts);
-  if (entry.addresses.empty()) return;
+  if (!entry.is_known()) return;
   count(Counter::dns_stale);
   if (std::exchange(entry.told, true)) return;
   say(Level::error,
@@ -469,7 +505,7 @@ void DnsResolver::State::miss(Entry& entry, const base::Error& error) {
   entry.error = error;
   entry.ask_at = now + pause_after(++entry.failures);
   count(Counter::dns_failures);
-  if (entry.addresses.empty()) return;
+  if (!entry.is_known()) return;
   if (!entry.gone_until) {
     entry.gone_until = now + kGoneGrace;
     if (!std::exchange(entry.told, true)) {
@@ -480,6 +516,7 @@ void DnsResolver::State::miss(Entry& entry, const base::Error& error) {
   }
   if (now < *entry.gone_until) return count(Counter::dns_gone);
   entry.addresses.clear();
+  entry.services.clear();
   say(Level::error, fmt::format("{} has had no addresses for {} s ({}): the old ones are given up",
                                 entry.name, kGoneGrace.count(), error.context));
 }
@@ -513,7 +550,7 @@ async::Task<base::Result<Resolution>> DnsResolver::resolve(std::string name, std
                                                            base::Deadline deadline) {
   if (const auto address = base::Address::from_ip(name, port)) co_return literal(*address);
   if (!is_name(name)) co_return base::fail(ErrorCode::invalid, "invalid host name");
-  State::Entry* entry = state_->ask(name);
+  State::Entry* entry = state_->ask(name, State::Type::addresses);
   if (entry == nullptr) co_return base::fail(ErrorCode::exhausted, "too many names to resolve");
   ++entry->users;
   const base::Result<void> waited = co_await State::Wait(*entry, deadline);
@@ -527,10 +564,76 @@ async::Task<base::Result<Resolution>> DnsResolver::resolve(std::string name, std
 std::optional<Resolution> DnsResolver::known(std::string_view name, std::uint16_t port) {
   if (const auto address = base::Address::from_ip(name, port)) return literal(*address);
   if (!is_name(name)) return std::nullopt;
-  const State::Entry* entry = state_->ask(name);
+  const State::Entry* entry = state_->ask(name, State::Type::addresses);
   const base::TimePoint now = state_->loop().now();
   if (entry == nullptr || !entry->is_usable(now)) return std::nullopt;
   return entry->resolution(port, now);
+}
+
+std::optional<ServiceResolution> DnsResolver::known_service(std::string_view name) {
+  if (!is_name(name)) return std::nullopt;
+  const State::Entry* entry = state_->ask(name, State::Type::service);
+  const base::TimePoint now = state_->loop().now();
+  if (entry == nullptr || !entry->is_usable(now)) return std::nullopt;
+  ServiceResolution resolution;
+  entry->tell_age(resolution, now);
+  // Asking for hosts may take the entry's room.
+  const std::vector<ServiceRecord> records = entry->services;
+  for (const ServiceRecord& record : records) {
+    const auto host = known(record.target, record.port);
+    if (!host) {
+      resolution.stale = true;  // soon there may be more
+      continue;
+    }
+    resolution.stale |= host->stale;
+    resolution.failing |= host->failing;
+    resolution.overdue = std::max(resolution.overdue, host->overdue);
+    resolution.ttl = std::min(resolution.ttl, host->ttl);
+    for (const base::Address& address : host->addresses) {
+      const bool is_there =
+          std::ranges::find(resolution.addresses, address, &ServiceAddress::address) !=
+          resolution.addresses.end();
+      if (is_there) continue;
+      if (resolution.addresses.size() >= state_->options().max_addresses) {
+        state_->count(Counter::limit_dns_addresses);
+        continue;
+      }
+      resolution.addresses.push_back({.address = address,
+                                      .target = record.target,
+                                      .weight = record.weight,
+                                      .is_first = record.priority == records.front().priority});
+    }
+  }
+  if (resolution.addresses.empty()) return std::nullopt;
+  return resolution;
+}
+
+async::Task<base::Result<ServiceResolution>> DnsResolver::resolve_service(std::string name,
+                                                                          base::Deadline deadline) {
+  if (!is_name(name)) co_return base::fail(ErrorCode::invalid, "invalid service name");
+  State::Entry* entry = state_->ask(name, State::Type::service);
+  if (entry == nullptr) co_return base::fail(ErrorCode::exhausted, "too many names to resolve");
+  ++entry->users;
+  const base::Result<void> waited = co_await State::Wait(*entry, deadline);
+  --entry->users;
+  if (!waited && waited.error().is(ErrorCode::cancelled)) co_return base::fail(waited.error());
+  if (!entry->is_usable(state_->loop().now())) {
+    co_return base::fail(waited ? entry->error : waited.error());
+  }
+  const std::vector<ServiceRecord> records = entry->services;
+  // Asks for all hosts, so that the waits overlap.
+  if (auto known = known_service(name); known && known->addresses.front().is_first) {
+    co_return *std::move(known);
+  }
+  base::Error error{.code = ErrorCode::not_found, .context = "the service's hosts have no address"};
+  for (const ServiceRecord& record : records) {
+    const auto host = co_await resolve(record.target, record.port, deadline);
+    if (host) break;
+    error = host.error();
+    if (error.is(ErrorCode::cancelled)) co_return base::fail(error);
+  }
+  if (auto known = known_service(name)) co_return *std::move(known);
+  co_return base::fail(error);
 }
 
 DnsResolvers::DnsResolvers(EventLoop& loop, observe::Counters* counters, Say say)

@@ -12,6 +12,9 @@
 //                              mistake or a moment of a deployment than the truth
 //   one family fails           its old addresses stay, the other's are new
 //
+// A service is looked up in the same way: its SRV records are a name of the cache, and so are the
+// hosts that they name.
+//
 // Each such episode is told once, and counted. A failure without old addresses is remembered for
 // the same pause.
 #pragma once
@@ -30,6 +33,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "io/address_order.h"
 #include "io/dns_channel.h"
 #include "io/event_loop.h"
 #include "observe/counters.h"
@@ -38,11 +42,29 @@
 namespace io {
 
 struct Resolution {
-  std::vector<base::Address> addresses;  // at least one; the families take turns (RFC 8305 §4)
+  // At least one; the best first (RFC 6724), but the families take turns (RFC 8305 §4).
+  std::vector<base::Address> addresses;
   std::chrono::seconds ttl{};            // what is left of it; at least one second
   bool stale = false;                    // out of date: the refresh has failed or is under way
   bool failing = false;                  // the last refresh has failed
   base::Duration overdue{};              // since when it is stale
+};
+
+/// An address at which a service is offered, by SRV records.
+struct ServiceAddress {
+  base::Address address;
+  std::string target;  // the host that has it
+  std::uint16_t weight = 0;  // as the record says
+  bool is_first = true;  // its record has the lowest priority number; else it is for emergencies
+  bool operator==(const ServiceAddress&) const = default;
+};
+
+struct ServiceResolution {
+  std::vector<ServiceAddress> addresses;  // at least one; those that are first come first
+  std::chrono::seconds ttl{};  // the least of all records'
+  bool stale = false;  // something is out of date, or the addresses of a target are not known yet
+  bool failing = false;
+  base::Duration overdue{};
 };
 
 class Resolver {
@@ -58,6 +80,13 @@ class Resolver {
   /// What is known now, without waiting; starts a query when that is nothing or out of date.
   [[nodiscard]] virtual std::optional<Resolution> known(std::string_view name,
                                                         std::uint16_t port) = 0;
+
+  /// The same for a service ("_http._tcp.example.com"), whose SRV records name hosts and ports
+  /// (RFC 2782). Waits until one of the hosts is known, those of the lowest priority number first.
+  [[nodiscard]] virtual async::Task<base::Result<ServiceResolution>> resolve_service(
+      std::string name, base::Deadline deadline) = 0;
+  /// Nothing as long as no host has an address: what was known before is better then.
+  [[nodiscard]] virtual std::optional<ServiceResolution> known_service(std::string_view name) = 0;
 };
 
 /// A name server that has a name itself, which the system's resolver knows.
@@ -77,14 +106,12 @@ struct DnsOptions {
   bool ipv6 = true;
   std::chrono::milliseconds query_timeout{2000};  // of the first try; later ones wait longer
   int tries = 2;  // per server
-  std::size_t max_addresses = 32;  // per name; what exceeds it is dropped, and counted
+  // Per name, and hosts and their addresses per service; what exceeds it is dropped, and counted.
+  std::size_t max_addresses = 32;
   std::size_t max_names = 1024;  // in the cache
   bool operator==(const DnsOptions&) const = default;
   [[nodiscard]] bool is_system() const noexcept { return servers.empty() && named_servers.empty(); }
 };
-
-/// Whether a packet could leave for an address. Sends nothing.
-[[nodiscard]] bool has_route(const base::Address& address) noexcept;
 
 /// What a resolver is given; all of it outlives the resolver.
 struct DnsSurroundings {
@@ -95,7 +122,7 @@ struct DnsSurroundings {
   std::string resolv_conf{};  // empty: the system's
   std::uint16_t resolv_conf_port = 53;
   std::unique_ptr<DnsChannel> channel{};  // null: by c-ares
-  bool (*has_route)(const base::Address&) noexcept = io::has_route;
+  std::optional<base::Address> (*source_for)(const base::Address&) noexcept = io::source_for;
 };
 
 class DnsResolver final : public Resolver {
@@ -109,6 +136,9 @@ class DnsResolver final : public Resolver {
   [[nodiscard]] async::Task<base::Result<Resolution>> resolve(std::string name, std::uint16_t port,
                                                               base::Deadline deadline) override;
   [[nodiscard]] std::optional<Resolution> known(std::string_view name, std::uint16_t port) override;
+  [[nodiscard]] async::Task<base::Result<ServiceResolution>> resolve_service(
+      std::string name, base::Deadline deadline) override;
+  [[nodiscard]] std::optional<ServiceResolution> known_service(std::string_view name) override;
 
   static constexpr std::chrono::seconds kMinTtl{1};
   static constexpr std::chrono::seconds kMaxTtl{3600};

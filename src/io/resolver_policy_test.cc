@@ -41,6 +41,11 @@ class TableChannel final : public DnsChannel {
       question.on_answer(answer(key));
     }
   }
+  void ask_service(std::string name, Question& question) override {
+    const std::string key = "SRV " + name;
+    asked.push_back(key);
+    question.on_answer(answer(key));
+  }
   void answer_held(const std::string& key) { waiting_.at(key)->on_answer(answer(key)); }
   const Search& search() override { return list; }
   void set_servers(std::vector<base::Address> given) override { servers = std::move(given); }
@@ -56,7 +61,7 @@ class TableChannel final : public DnsChannel {
 };
 
 DnsAnswer answer(std::vector<std::string> ips, std::chrono::seconds ttl = 60s) {
-  DnsAnswer made{.kind = Kind::addresses, .ttl = ttl};
+  DnsAnswer made{.kind = Kind::records, .ttl = ttl};
   for (const std::string& ip : ips) made.addresses.push_back(*base::Address::from_ip(ip, 0));
   return made;
 }
@@ -79,8 +84,11 @@ struct World {
   TableChannel* channel = nullptr;
   std::unique_ptr<DnsResolver> resolver;
 
-  explicit World(DnsOptions options = {.servers = {*base::Address::from_ip("127.0.0.1", 53)}},
-                 std::shared_ptr<Resolver> system = nullptr, std::string hosts = "/nonexistent") {
+  explicit World(
+      DnsOptions options = {.servers = {*base::Address::from_ip("127.0.0.1", 53)}},
+      std::shared_ptr<Resolver> system = nullptr, std::string hosts = "/nonexistent",
+      std::optional<base::Address> (*source_for)(const base::Address&) noexcept =
+          [](const base::Address& to) noexcept { return std::optional(to); }) {
     DnsSurroundings around;
     around.counters = &counters;
     around.say = [this](observe::Level, std::string_view words) { said.emplace_back(words); };
@@ -89,7 +97,7 @@ struct World {
     auto made = std::make_unique<TableChannel>();
     channel = made.get();
     around.channel = std::move(made);
-    around.has_route = [](const base::Address&) noexcept { return true; };
+    around.source_for = source_for;
     resolver = std::make_unique<DnsResolver>(loop, std::move(options), std::move(around));
   }
   ~World() {
@@ -312,6 +320,123 @@ TEST(ResolverPolicy, NoticesAChangeOfTheHostsFile) {
   std::remove(path.c_str());
 }
 
+TEST(ResolverPolicy, LeavesOutWhatHasNoRouteWhereSomethingElseHas) {
+  World world({.servers = {*base::Address::from_ip("127.0.0.1", 53)}}, nullptr, "/nonexistent",
+              [](const base::Address& to) noexcept {
+                return to.family() == AF_INET6 ? std::nullopt : std::optional(to);
+              });
+  world.channel->table["4 a"] = answer({"10.0.0.1", "10.0.0.2"});
+  world.channel->table["6 a"] = answer({"2001:db8::1"});
+  world.channel->table["6 b"] = answer({"2001:db8::1", "2001:db8::2"});
+  EXPECT_THAT(world.resolve("a"), ElementsAre("10.0.0.1", "10.0.0.2"));
+  EXPECT_THAT(world.resolve("b"), ElementsAre("2001:db8::1", "2001:db8::2"));
+}
+
+TEST(ResolverPolicy, BeginsWithTheFamilyOfTheBestDestination) {
+  World world;
+  world.channel->table["4 a"] = answer({"10.0.0.1", "10.0.0.2"});
+  world.channel->table["6 a"] = answer({"fd00::1"});  // RFC 6724: below IPv4
+  EXPECT_THAT(world.resolve("a"), ElementsAre("10.0.0.1", "fd00::1", "10.0.0.2"));
+}
+
+// Services.
+
+DnsAnswer services(std::vector<ServiceRecord> records, std::chrono::seconds ttl = 60s) {
+  return {.kind = Kind::records, .services = std::move(records), .ttl = ttl};
+}
+
+struct ServiceWorld : World {
+  using World::World;
+  static async::Task<void> ask_service(Resolver* resolver, std::string name,
+                                       std::optional<base::Result<ServiceResolution>>* into) {
+    into->emplace(co_await resolver->resolve_service(std::move(name), base::kNoDeadline));
+  }
+  /// "10.0.0.1:80 a 5", with a "+" behind those that are not first; as resolve() else.
+  std::vector<std::string> service(const std::string& name) {
+    answer.reset();
+    scope.spawn(ask_service(resolver.get(), name, &answer));
+    loop.run_until_idle();
+    if (!answer) return {"..."};
+    if (!*answer) return {"-"};
+    std::vector<std::string> all;
+    for (const ServiceAddress& each : (*answer)->addresses) {
+      all.push_back(each.address.text() + " " + each.target + " " + std::to_string(each.weight) +
+                    (each.is_first ? "" : "+"));
+    }
+    return all;
+  }
+  std::optional<base::Result<ServiceResolution>> answer;
+};
+
+TEST(ResolverPolicy, LooksUpAServiceAndItsHosts) {
+  ServiceWorld world;
+  world.channel->table["SRV _http._tcp.app"] =
+      services({{"b", 81, 20, 7}, {"a", 80, 10, 5}, {"gone", 80, 10, 5}, {"a", 80, 30, 9}}, 30s);
+  world.channel->table["4 a"] = answer({"10.0.0.1", "10.0.0.2"});
+  world.channel->table["4 b"] = answer({"10.0.0.3"});
+  EXPECT_THAT(world.service("_HTTP._tcp.App"),
+              ElementsAre("10.0.0.1:80 a 5", "10.0.0.2:80 a 5", "10.0.0.3:81 b 7+"));
+  EXPECT_TRUE((*world.answer)->stale);  // "gone" may still be found
+  world.channel->table["4 gone"] = answer({"10.0.0.4"});
+  world.pass(1s);
+  world.service("_http._tcp.app");
+  EXPECT_EQ(world.service("_http._tcp.app").size(), 4U);
+  EXPECT_FALSE((*world.answer)->stale);
+  EXPECT_EQ((*world.answer)->ttl, 29s);
+}
+
+TEST(ResolverPolicy, WaitsForAHostOfAService) {
+  ServiceWorld world;
+  world.channel->table["SRV s"] = services({{"a", 80, 1, 1}});
+  world.channel->table["4 a"] = answer({"10.0.0.1"});
+  world.channel->held = {"4 a"};
+  EXPECT_THAT(world.service("s"), ElementsAre("..."));
+  EXPECT_FALSE(world.resolver->known_service("s"));
+  world.channel->answer_held("4 a");
+  world.loop.run_until_idle();
+  ASSERT_TRUE(world.answer && *world.answer);
+  EXPECT_EQ((*world.answer)->addresses.size(), 1U);
+}
+
+TEST(ResolverPolicy, KeepsAServiceWhileDnsIsAtFault) {
+  ServiceWorld world;
+  world.channel->table["SRV s"] = services({{"a", 80, 1, 1}}, 5s);
+  world.channel->table["4 a"] = answer({"10.0.0.1"});
+  EXPECT_THAT(world.service("s"), ElementsAre("10.0.0.1:80 a 1"));
+  world.channel->table["SRV s"] = failure();
+  world.pass(6s);
+  EXPECT_THAT(world.service("s"), ElementsAre("10.0.0.1:80 a 1"));
+  EXPECT_EQ(world.count(Counter::dns_stale), 1U);
+  world.channel->table.erase("SRV s");
+  world.pass(6s);
+  EXPECT_THAT(world.service("s"), ElementsAre("10.0.0.1:80 a 1"));
+  EXPECT_EQ(world.count(Counter::dns_gone), 1U);
+  world.pass(DnsResolver::kGoneGrace);
+  EXPECT_THAT(world.service("s"), ElementsAre("-"));
+}
+
+TEST(ResolverPolicy, BoundsAServiceAndKeepsItsBestRecords) {
+  ServiceWorld world({.servers = {*base::Address::from_ip("127.0.0.1", 53)}, .max_addresses = 3});
+  world.channel->table["SRV s"] = services(
+      {{"d", 80, 4, 1}, {"c", 80, 3, 1}, {"b", 80, 2, 1}, {"a", 80, 1, 1}, {"e", 80, 5, 1}});
+  for (const char* host : {"a", "b", "c", "d", "e"}) {
+    const std::string prefix = std::string("10.0.") + std::to_string(host[0] - 'a') + ".";
+    world.channel->table[std::string("4 ") + host] = answer({prefix + "1", prefix + "2"});
+  }
+  EXPECT_THAT(world.service("s"),
+              ElementsAre("10.0.0.1:80 a 1", "10.0.0.2:80 a 1", "10.0.1.1:80 b 1+"));
+  EXPECT_GE(world.count(Counter::limit_dns_addresses), 2U);
+  EXPECT_THAT(world.channel->asked, ::testing::Not(::testing::Contains("4 d")));
+}
+
+TEST(ResolverPolicy, SaysThatAServiceIsUnknown) {
+  ServiceWorld world;
+  EXPECT_THAT(world.service("s"), ElementsAre("-"));
+  EXPECT_THAT(world.service("a b"), ElementsAre("-"));
+  world.channel->table["SRV t"] = services({{"a", 80, 1, 1}});  // whose host has no address
+  EXPECT_THAT(world.service("t"), ElementsAre("-"));
+}
+
 TEST(ResolverPolicy, NeverAsksAServerForLocalhost) {
   World world;
   EXPECT_THAT(world.resolve("localhost"), ElementsAre("::1", "127.0.0.1"));
@@ -331,6 +456,11 @@ class OneName final : public Resolver {
     if (!ip) return std::nullopt;
     return Resolution{.addresses = {*base::Address::from_ip(*ip, port)}, .ttl = 1s};
   }
+  async::Task<base::Result<ServiceResolution>> resolve_service(std::string,
+                                                               base::Deadline) override {
+    co_return base::fail(ErrorCode::not_found);
+  }
+  std::optional<ServiceResolution> known_service(std::string_view) override { return {}; }
 };
 
 TEST(ResolverPolicy, WaitsForTheAddressOfANamedServerAndFollowsIt) {

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -99,6 +100,19 @@ base::Result<std::size_t> SocketStream::try_write(std::span<const iovec> pieces)
     if (errno == EINTR) continue;
     if (errno == EAGAIN) writable_ = false;
     return base::fail(base::error_from_errno(errno, "sendmsg() failed"));
+  }
+}
+
+base::Result<std::size_t> SocketStream::try_send_file(const FileBytes& bytes) noexcept {
+  if (!writable_) return base::fail(ErrorCode::would_block);
+  while (true) {
+    auto offset = static_cast<off_t>(bytes.offset);
+    const ssize_t sent = ::sendfile(socket_.get(), bytes.file, &offset, bytes.count);
+    // A short count says nothing: the file may be at its end, or the call was interrupted.
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) writable_ = false;
+    return base::fail(base::error_from_errno(errno, "sendfile() failed"));
   }
 }
 

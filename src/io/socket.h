@@ -27,6 +27,8 @@ class SocketStream final : public Stream, private Pollable {
   [[nodiscard]] base::Result<std::size_t> try_read(std::span<char> into) noexcept override;
   [[nodiscard]] base::Result<std::size_t> try_write(
       std::span<const iovec> pieces) noexcept override;
+  [[nodiscard]] bool sends_files() const noexcept override { return true; }
+  [[nodiscard]] base::Result<std::size_t> try_send_file(const FileBytes& bytes) noexcept override;
   [[nodiscard]] bool may_be_ready(Direction direction) const noexcept override;
   void set_waiter(Direction direction, Waiter* waiter) noexcept override;
   void shutdown_write() noexcept override;

@@ -61,6 +61,33 @@ bool WriteOperation::attempt() noexcept {
   return true;
 }
 
+base::Result<std::size_t> Stream::try_send_file(const FileBytes& /*bytes*/) noexcept {
+  return base::fail(base::ErrorCode::internal, "this stream sends no files");
+}
+
+bool SendFileOperation::attempt() noexcept {
+  bool moved = false;
+  while (bytes_.count > 0) {
+    const auto sent = stream_.try_send_file(bytes_);
+    if (!sent) {
+      if (sent.error().is(base::ErrorCode::would_block)) {
+        if (moved) move_deadline(patience_.until(stream_.loop().now()));
+        return false;
+      }
+      result_ = std::unexpected(sent.error());
+      return true;
+    }
+    if (*sent == 0) {
+      result_ = base::fail(base::ErrorCode::end_of_stream, "the file has become shorter");
+      return true;
+    }
+    bytes_.offset += *sent;
+    bytes_.count -= *sent;
+    moved = true;
+  }
+  return true;
+}
+
 bool ReadyOperation::attempt() noexcept { return stream_.may_be_ready(direction_); }
 
 std::span<iovec> advance(std::span<iovec> pieces, std::size_t bytes) noexcept {

@@ -44,6 +44,13 @@ class Waiter {
   ~Waiter() = default;
 };
 
+/// Bytes of a regular file.
+struct FileBytes {
+  int file = -1;
+  std::uint64_t offset = 0;
+  std::uint64_t count = 0;
+};
+
 class Stream {
  public:
   Stream() = default;
@@ -59,17 +66,31 @@ class Stream {
   [[nodiscard]] virtual base::Result<std::size_t> try_write(
       std::span<const iovec> pieces) noexcept = 0;
 
+  /// Whether this stream takes bytes of files without their being read into memory first.
+  [[nodiscard]] virtual bool sends_files() const noexcept { return false; }
+  /// Where it does: bytes taken from the front of `bytes`; 0 when the file ends there; would_block
+  /// when none could be. Waits for the disk alone, so ask for no more than a disk gives quickly.
+  [[nodiscard]] virtual base::Result<std::size_t> try_send_file(const FileBytes& bytes) noexcept;
+
   /// Could an attempt in this direction do something? False positives allowed, false negatives not.
   [[nodiscard]] virtual bool may_be_ready(Direction direction) const noexcept = 0;
 
   /// `waiter` (or nobody: nullptr) hears of readiness that comes after this call.
   virtual void set_waiter(Direction direction, Waiter* waiter) noexcept = 0;
 
+  /// What is written next is the last, so that a stream may put its own end (close_notify) behind
+  /// it in the same write. A hint: shutdown_write() or the destructor still ends our side.
+  virtual void end_with_next_write() noexcept {}
+
   /// Ends our side in order (FIN; close_notify before it over TLS). Best effort, does not wait.
   virtual void shutdown_write() noexcept = 0;
 
   /// The destructor will reset the connection instead of ending it in order.
   virtual void abort() noexcept = 0;
+
+  /// What was read may be the replay of an earlier connection's (TLS 1.3's early data, RFC 8446
+  /// §8): the peer has not shown yet that it is there.
+  [[nodiscard]] virtual bool is_early() const noexcept { return false; }
 
   /// The peer has ended or reset its side, as far as is known without reading. What it sent before
   /// may still be unread.
@@ -149,6 +170,23 @@ class WriteOperation final : public StreamOperation {
   base::Result<void> result_;
 };
 
+class SendFileOperation final : public StreamOperation {
+ public:
+  SendFileOperation(Stream& stream, FileBytes bytes, Patience patience) noexcept
+      : StreamOperation(stream, Direction::write, patience.until(stream.loop().now()),
+                        Waiting::busy),
+        bytes_(bytes),
+        patience_(patience) {}
+  [[nodiscard]] base::Result<void> await_resume() const noexcept { return result_; }
+
+ private:
+  bool attempt() noexcept override;
+  void store(const base::Error& error) noexcept override { result_ = std::unexpected(error); }
+  FileBytes bytes_;
+  Patience patience_;
+  base::Result<void> result_;
+};
+
 class ReadyOperation final : public StreamOperation {
  public:
   using StreamOperation::StreamOperation;
@@ -178,6 +216,12 @@ class ReadyOperation final : public StreamOperation {
 [[nodiscard]] inline WriteOperation write_all(Stream& stream, std::span<iovec> pieces,
                                               Patience patience) noexcept {
   return {stream, pieces, patience};
+}
+
+/// All of `bytes`, of a stream that sends files. Error end_of_stream: the file has become shorter.
+[[nodiscard]] inline SendFileOperation send_file(Stream& stream, FileBytes bytes,
+                                                 Patience patience) noexcept {
+  return {stream, bytes, patience};
 }
 
 /// Waits without holding a buffer. `idle` operations end when the Scope drains.

@@ -33,6 +33,14 @@ namespace observe {
   X(handshakes_full, counter, "TLS handshakes with clients, without resumption")                     \
   X(handshakes_resumed, counter, "TLS handshakes with clients that resumed a session")               \
   X(handshakes_failed, counter, "TLS handshakes with clients that failed")                           \
+  X(certificates_parsed, counter, "certificates and chains made ready: worker_certificates keeps them") \
+  X(handshakes_rejected, counter, "TLS handshakes refused: ssl_reject_handshake, or no such server") \
+  X(sessions_stored, counter, "TLS sessions put into a cache: ssl_session_cache")                    \
+  X(sessions_found, counter, "TLS sessions that clients asked for and a cache had")                  \
+  X(sessions_missed, counter, "TLS sessions that clients asked for and no cache had")                \
+  X(early_data_taken, counter, "TLS connections whose early data was taken")                         \
+  X(early_data_replayed, counter, "TLS handshakes whose early data had been seen before")            \
+  X(early_data_refused, counter, "requests in early data answered 425")                              \
   X(plain_on_tls_port, counter, "plain HTTP requests that came to a TLS port")                       \
   X(proxy_headers_refused, counter, "connections closed: no sound PROXY protocol header came")        \
   X(requests, counter, "requests whose head was accepted")                                           \
@@ -52,6 +60,13 @@ namespace observe {
   X(upstream_connect_failures, counter, "connections to backends that could not be made")            \
   X(upstream_handshakes_failed, counter, "TLS handshakes with backends that failed")                 \
   X(upstream_untrusted, counter, "backends whose certificate was not verified")                      \
+  X(upstream_revoked, counter, "backends whose certificate was revoked: proxy_ssl_crl")              \
+  X(upstream_revocation_unknown, counter, "backends without a valid revocation list: proxy_ssl_crl") \
+  X(upstream_pin_mismatches, counter, "backends whose key is none of proxy_ssl_pin")                 \
+  X(upstream_certificates_found, counter, "certificates named by variables that were kept: proxy_ssl_certificate_cache") \
+  X(upstream_certificates_read, counter, "certificates named by variables that were read from files") \
+  X(upstream_certificates_failed, counter, "requests whose certificate, named by variables, could not be used") \
+  X(upstream_certificate_names_refused, counter, "requests whose variables name no file that may be a certificate") \
   X(upstream_failures, counter, "attempts that failed")                                              \
   X(upstream_retries, counter, "attempts after the first one of a request")                          \
   X(upstream_timeouts, counter, "attempts that ended by a time limit")                               \
@@ -72,6 +87,9 @@ namespace observe {
   X(relief_clients, counter, "idle connections of clients closed to make room")                      \
   X(relief_backends, counter, "idle connections to backends closed to make room")                    \
   X(limit_handshake_time, counter, "connections closed: the handshake took too long")                \
+  X(limit_session_cache, counter, "TLS sessions dropped before their time: the cache is full")       \
+  X(limit_early_data, counter, "TLS handshakes without their early data: too many at a time")        \
+  X(limit_records_without_data, counter, "connections closed: TLS records without data")          \
   X(limit_header_time, counter, "requests ended: client_header_timeout")                             \
   X(limit_body_time, counter, "requests ended: client_body_timeout")                                 \
   X(limit_body_rate, counter, "requests ended: client_body_min_rate")                                \
@@ -89,6 +107,7 @@ namespace observe {
   X(limit_chunk_extensions, counter, "messages refused: max_chunk_extensions")                       \
   X(limit_trailers, counter, "messages refused: max_trailers")                                       \
   X(limit_body_buffer_size, counter, "request bodies that went to a file: client_body_buffer_size")  \
+  X(limit_ranges, counter, "requests answered with a whole file: max_ranges")                        \
   X(limit_request_memory, counter, "requests ended: their memory reached its ceiling")               \
   X(limit_uri_changes, counter, "requests ended: the URI changed too often")                         \
   X(limit_regex_steps, counter, "regular expressions that reached the step limit")                   \
@@ -98,6 +117,7 @@ namespace observe {
   X(limit_upstream_read_time, counter, "attempts ended: proxy_read_timeout")                         \
   X(limit_upstream_send_time, counter, "attempts ended: proxy_send_timeout")                         \
   X(limit_upstream_tries, counter, "requests ended: no further attempt was allowed")                 \
+  X(limit_upstream_certificates, counter, "certificates dropped before their time: proxy_ssl_certificate_cache") \
   X(limit_dns_addresses, counter, "addresses left out: the name has too many")                       \
   X(limit_dns_names, counter, "names dropped from the cache, or not looked up: too many")            \
   X(log_lines_dropped, counter, "lines of access logs that could not be written")                    \

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "observe/journal.h"
+#include "observe/memory_log.h"
 #include "observe/redact.h"
 #include "observe/time_text.h"
 
@@ -25,11 +27,16 @@ const base::Clock& system_clock() {
   return clock;
 }
 
-std::atomic<std::uint64_t> all_dropped_lines{0};
+using Patience = Syslog::Patience;
 
-bool ready(int fd) noexcept {
+std::atomic<std::uint64_t> all_dropped_lines{0};
+std::atomic<ErrorLog::Carrier*> line_carrier{nullptr};
+
+bool ready(int fd, Patience patience) noexcept {
   pollfd entry{.fd = fd, .events = POLLOUT, .revents = 0};
-  return poll(&entry, 1, 0) == 1 && (entry.revents & POLLOUT) != 0;
+  const int longest =
+      patience == Patience::some ? static_cast<int>(ErrorLog::kPatience.count()) : 0;
+  return poll(&entry, 1, longest) == 1 && (entry.revents & POLLOUT) != 0;
 }
 
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -124,7 +131,7 @@ std::string format_text(Level level, base::WallTime time, int process, int threa
     line.append("\"");
   };
   bare(", client: ", context.client);
-  bare(", server: ", context.server);
+  if (context.server && line.append(", server: ")) line.append_escaped(*context.server, ",\\");
   quoted(", request: \"", context.request);
   quoted(", upstream: \"", context.upstream);
   quoted(", host: \"", context.host);
@@ -146,7 +153,7 @@ std::string format_json(Level level, base::WallTime time, int process, int threa
     if (!value.empty() && line.append(opening)) line.append_json(value);
   };
   field(R"(","client":")", context.client);
-  field(R"(","server":")", context.server);
+  if (context.server && line.append(R"(","server":")")) line.append_json(*context.server);
   field(R"(","request":")", context.request);
   field(R"(","upstream":")", context.upstream);
   field(R"(","host":")", context.host);
@@ -182,30 +189,49 @@ std::vector<ErrorLog::Output> one_output(Level level, LogFormat format,
 }
 
 /// errno of the failure, 0 if all of the line was written.
-int put(int fd, bool is_regular, std::string_view line) noexcept {
+int put_bytes(int fd, bool is_regular, std::string_view line, Patience patience) noexcept {
   // A pipe that has room takes a line of up to PIPE_BUF at once, so this write does not wait.
-  if (!is_regular && !ready(fd)) return EAGAIN;
+  if (!is_regular && !ready(fd, patience)) return EAGAIN;
   const ssize_t written = ::write(fd, line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return 0;
   return written < 0 ? errno : ENOSPC;
 }
 
-int put(const ErrorLog::Output& output, Level level, std::string_view line,
-        base::WallTime time) noexcept {
+int put_line(const LogFile& file, Level level, std::string_view line, Patience patience) noexcept {
+  if (file.descriptor() == STDERR_FILENO && stderr_is_journal()) {
+    return put_bytes(STDERR_FILENO, false, fmt::format("{}{}", journal_mark(level), line),
+                     patience);
+  }
+  return put_bytes(file.descriptor(), file.is_regular(), line, patience);
+}
+
+int put_line(const ErrorLog::Output& output, Level level, std::string_view line,
+             base::WallTime time, Patience patience) noexcept {
   if (output.file != nullptr) {
-    return put(output.file->descriptor(), output.file->is_regular(), line);
+    return put_line(*output.file, level, line, patience);
+  }
+  if (output.memory > 0) {
+    MemoryLog::of_process().append(line, output.memory);
+    return 0;
   }
   // nginx's levels are syslog's severities.
-  const auto sent =
-      output.syslog->send(static_cast<std::uint8_t>(level), line, time, Syslog::Patience::none);
+  const auto sent = output.syslog->send(static_cast<std::uint8_t>(level), line, time, patience);
   return sent ? 0 : sent.error().os_error;
 }
 
 Losses& losses_of(const ErrorLog::Output& output) noexcept {
+  static Losses none;  // of memory: nothing is lost there
+  if (output.memory > 0) return none;
   return output.file != nullptr ? output.file->losses() : output.syslog->losses();
 }
 
+void drop_one(const ErrorLog::Places& places) noexcept {
+  places.dropped.fetch_add(1, std::memory_order_relaxed);
+  all_dropped_lines.fetch_add(1, std::memory_order_relaxed);
+}
+
 std::string_view name_of_place(const ErrorLog::Output& output) noexcept {
+  if (output.memory > 0) return "memory";
   return output.file != nullptr ? std::string_view(output.file->name())
                                 : std::string_view(output.syslog->options().name);
 }
@@ -223,12 +249,35 @@ std::string line_of_here(LogFormat format, Level level, base::WallTime time,
                      static_cast<int>(::syscall(SYS_gettid)), message, context);
 }
 
+/// About `about`, to the other outputs; to standard error if there are none.
+void tell_others(const ErrorLog::Places& places, const ErrorLog::Output& about,
+                 std::string_view message) noexcept {
+  const base::WallTime time = places.clock->wall();
+  for (const ErrorLog::Output& output : places.outputs) {
+    if (&output == &about || output.level < Level::alert) continue;
+    put_line(output, Level::alert, line_of_here(output.format, Level::alert, time, message, {}),
+             time, Patience::none);
+  }
+  if (places.outputs.size() > 1) return;
+  // Standard error is the main error log's file, unless that has none.
+  if (about.file != nullptr && is_same_file(about.file->descriptor(), STDERR_FILENO)) return;
+  put_line(*LogFile::standard_error(), Level::alert,
+           line_of_here(LogFormat::text, Level::alert, time, message, {}), Patience::none);
+}
+
+std::shared_ptr<const ErrorLog::Places> places_of(std::vector<ErrorLog::Output> outputs,
+                                                  const base::Clock* clock) {
+  const auto places = std::make_shared<ErrorLog::Places>();
+  places->outputs = std::move(outputs);
+  places->clock = clock != nullptr ? clock : &system_clock();
+  return places;
+}
+
 }  // namespace
 
 ErrorLog::ErrorLog(std::vector<Output> outputs, const base::Clock* clock)
-    : outputs_(std::move(outputs)),
-      level_(std::ranges::max(outputs_, {}, &Output::level).level),
-      clock_(clock != nullptr ? clock : &system_clock()) {}
+    : places_(places_of(std::move(outputs), clock)),
+      level_(std::ranges::max(places_->outputs, {}, &Output::level).level) {}
 
 ErrorLog::ErrorLog(Level level, LogFormat format, const base::Clock* clock)
     : ErrorLog(one_output(level, format, LogFile::standard_error()), clock) {}
@@ -240,57 +289,91 @@ ErrorLog::ErrorLog(base::Fd file, Level level, LogFormat format, const base::Clo
 
 int ErrorLog::descriptor() const noexcept {
   const auto found =
-      std::ranges::find_if(outputs_, [](const Output& output) { return output.file != nullptr; });
-  return found == outputs_.end() ? STDERR_FILENO : found->file->descriptor();
+      std::ranges::find_if(outputs(), [](const Output& output) { return output.file != nullptr; });
+  return found == outputs().end() ? STDERR_FILENO : found->file->descriptor();
 }
 
 std::uint64_t ErrorLog::all_dropped() noexcept {
   return all_dropped_lines.load(std::memory_order_relaxed);
 }
 
-void ErrorLog::write(Level level, std::string_view message,
-                     const LogContext& context) const noexcept {
-  if (!enabled(level)) return;
-  for (const Output& output : outputs_) {
-    if (level <= output.level) write_to(output, level, message, context);
+void ErrorLog::carry_by(Carrier& carrier) noexcept {
+  line_carrier.store(&carrier, std::memory_order_release);
+}
+
+void ErrorLog::stop_carrying(const Carrier& carrier) noexcept {
+  if (line_carrier.load(std::memory_order_acquire) == &carrier) {
+    line_carrier.store(nullptr, std::memory_order_release);
   }
 }
 
-void ErrorLog::write_to(const Output& output, Level level, std::string_view message,
-                        const LogContext& context) const noexcept {
-  const base::WallTime time = clock_->wall();
-  Losses& losses = losses_of(output);
-  const int failure =
-      put(output, level, line_of_here(output.format, level, time, message, context), time);
+bool ErrorLog::is_behind() noexcept {
+  static_assert(std::atomic<Carrier*>::is_always_lock_free);
+  const Carrier* const carrier = line_carrier.load(std::memory_order_acquire);
+  return carrier != nullptr && carrier->is_behind();
+}
+
+void ErrorLog::write(Level level, std::string_view message,
+                     const LogContext& context) const noexcept {
+  if (!enabled(level)) return;
+  const base::WallTime time = places_->clock->wall();
+  Carrier* const carrier = line_carrier.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < outputs().size(); ++i) {
+    const Output& output = outputs()[i];
+    if (level > output.level) continue;
+    Line line{.places = places_,
+              .output = i,
+              .level = level,
+              .time = time,
+              .text = line_of_here(output.format, level, time, message, context)};
+    if (carrier == nullptr) {
+      line.put(Patience::none);
+    } else if (!carrier->carry(std::move(line))) {
+      drop_one(*places_);
+    }
+  }
+}
+
+void ErrorLog::Line::put(Patience patience) const noexcept {
+  const Output& to = places->outputs[output];
+  Losses& losses = losses_of(to);
+  if (losses.failing()) patience = Patience::none;
+  const int failure = put_line(to, level, text, time, patience);
   if (failure != 0) {
-    dropped_.fetch_add(1, std::memory_order_relaxed);
-    all_dropped_lines.fetch_add(1, std::memory_order_relaxed);
-    if (losses.lose(1, clock_->now())) {
-      tell_others(output, fmt::format("write() to error log \"{}\" {}, lines are dropped",
-                                      name_of_place(output),
-                                      base::describe(base::error_from_errno(failure, "failed"))));
+    drop_one(*places);
+    if (losses.lose(1, places->clock->now())) {
+      tell_others(
+          *places, to,
+          fmt::format("write() to error log \"{}\" {}, lines are dropped", name_of_place(to),
+                      base::describe(base::error_from_errno(failure, "failed"))));
     }
     return;
   }
   if (!losses.failing()) return;
-  if (const std::uint64_t lost = losses.recover(clock_->now())) {
+  if (const std::uint64_t lost = losses.recover(places->clock->now())) {
     const std::string told = fmt::format("error log \"{}\" is written again, {} lines were lost",
-                                         name_of_place(output), lost);
-    put(output, Level::alert, line_of_here(output.format, Level::alert, time, told, {}), time);
-    tell_others(output, told);
+                                         name_of_place(to), lost);
+    const base::WallTime now = places->clock->wall();
+    put_line(to, Level::alert, line_of_here(to.format, Level::alert, now, told, {}), now,
+             Patience::none);
+    tell_others(*places, to, told);
   }
 }
 
-void ErrorLog::tell_others(const Output& about, std::string_view message) const noexcept {
-  const base::WallTime time = clock_->wall();
-  for (const Output& output : outputs_) {
-    if (&output == &about || output.level < Level::alert) continue;
-    put(output, Level::alert, line_of_here(output.format, Level::alert, time, message, {}), time);
-  }
-  if (outputs_.size() > 1) return;
-  // Standard error is the main error log's file, unless that has none.
-  if (about.file != nullptr && is_same_file(about.file->descriptor(), STDERR_FILENO)) return;
-  put(STDERR_FILENO, false, line_of_here(LogFormat::text, Level::alert, time, message, {}));
+void ErrorLog::Line::tell_crowded_out(std::uint64_t lines) const noexcept {
+  const base::WallTime now = places->clock->wall();
+  const Output& to = places->outputs[output];
+  if (to.level < Level::alert) return;
+  const std::string told = fmt::format(
+      "{} lines of error log \"{}\" were dropped: too many were waiting, as its or "
+      "another log's disk was slow",
+      lines, name_of_place(to));
+  Line{.places = places,
+       .output = output,
+       .level = Level::alert,
+       .time = now,
+       .text = line_of_here(to.format, Level::alert, now, told, {})}
+      .put(Patience::none);
 }
 
 }  // namespace observe

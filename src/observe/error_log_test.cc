@@ -65,6 +65,18 @@ TEST(ErrorLog, WritesNginxsTextFormat) {
       "upstream: \"http://10.0.0.1:80/\", host: \"a.test\", referrer: \"http://b.test/\"\n");
 }
 
+TEST(ErrorLog, NamesAServerWithoutANameAsNginxDoes) {
+  EXPECT_EQ(
+      line("x", {.client = "192.0.2.1", .server = "", .host = "a.test"}),
+      "2026/11/23 09:34:28 [error] 12#34: x, client: 192.0.2.1, server: , host: \"a.test\"\n");
+  const std::string json = line("x", {.server = ""}, LogFormat::json);
+  EXPECT_TRUE(json.ends_with(R"("message":"x","server":""})"
+                             "\n"))
+      << json;
+  EXPECT_EQ(line("x", {.client = "192.0.2.1"}),
+            "2026/11/23 09:34:28 [error] 12#34: x, client: 192.0.2.1\n");
+}
+
 TEST(ErrorLog, WritesOneJsonObjectALine) {
   EXPECT_EQ(
       line("said \"no\"\n", {.connection = 7, .client = "192.0.2.1", .host = "a\xff\xc3\xa9\\"},

@@ -53,16 +53,6 @@ void add_trusted_proxies(Binding& binding) {
   }
 }
 
-// The table from file endings to types is used once files are served; it is checked already.
-void check_types(Binding& binding) {
-  for (const config::Directive& type : binding.directive.block) {
-    if (type.has_block || type.arguments.empty()) {
-      binding.error("invalid line in \"types\": \"" + type.name.text + "\"",
-                    "each line is: TYPE ENDING...;");
-    }
-  }
-}
-
 constexpr config::Choice<http::EncodedSlash> kEncodedSlash[] = {
     {"keep", http::EncodedSlash::keep},
     {"refuse", http::EncodedSlash::refuse},
@@ -234,13 +224,6 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "text/plain",
      .documentation = "Content-Type of what has none of its own.",
      .set = config::set_text<&O::default_type>},
-    {.name = "types",
-     .contexts = kHttpServerLocation,
-     .arguments = takes(0),
-     .block = config::kRawBlock,
-     .syntax = "{ TYPE ENDING...; }",
-     .documentation = "Content-Type by the ending of a file's name.",
-     .set = check_types},
     {.name = "encoded_slash",
      .contexts = kHttpServer,
      .syntax = "keep | refuse | decode",

@@ -227,6 +227,7 @@ async::Task<bool> HttpConnection::exchange_one() {
     co_return false;
   }
   ++facts_.requests;
+  exchange.early = stream_.is_early();
   exchange.request_length = complete ? progress.size : in_.size();
   http::h1::BodyReader body(stream_, progress.done() ? exchange.request.body : http::BodyFraming{},
                             in_.readable().substr(progress.size), arena, chunked_limits(options));
@@ -243,6 +244,7 @@ async::Task<bool> HttpConnection::exchange_one() {
       .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
   context.server = first;
   context.level = first->level;
+  exchange.server_name = first->name;
   if (!complete) {
     abandon(context, read, sender);
     co_return false;
@@ -407,6 +409,7 @@ async::Task<void> answer_plain_request(Worker& worker, exchange::Connection& fac
                   .client = *stream};
   context.server = server;
   context.level = server->level;
+  exchange.server_name = server->name;
   context.close_after = true;
   log(context, Level::info, "client sent plain HTTP request to HTTPS port");
   static_cast<void>(co_await respond(context, Answer{.status = 497}));
@@ -422,6 +425,26 @@ void log_handshake_failure(const Worker& worker, const exchange::Connection& fac
   const std::string what = detail.empty() ? describe(error) : std::string(detail);
   sink.write(Level::info, what + " while SSL handshaking",
              {.connection = facts.number, .client = client, .server = server});
+}
+
+// Views are of the stream, which outlives the connection's exchanges.
+void note_tls(exchange::Connection& facts, tls::TlsStream& stream) {
+  facts.tls = true;
+  facts.tls_protocol = stream.protocol();
+  facts.tls_cipher = stream.cipher();
+  facts.tls_server_name = stream.sni();
+  facts.tls_alpn = stream.alpn();
+  facts.tls_signature = stream.signature_scheme();
+  facts.tls_session_id = stream.session_id();
+  facts.tls_curve = stream.curve();
+  facts.tls_resumed = stream.resumed();
+  if (const auto hello = stream.take_client_hello()) {
+    facts.tls_offer = std::make_unique<exchange::Connection::TlsOffer>(
+        exchange::Connection::TlsOffer{.ciphers = std::move(hello->ciphers),
+                                       .curves = std::move(hello->groups),
+                                       .signatures = std::move(hello->signature_schemes),
+                                       .ja4 = std::move(hello->ja4)});
+  }
 }
 
 // The encrypted stream, or null when the connection is over.
@@ -447,10 +470,7 @@ void log_handshake_failure(const Worker& worker, const exchange::Connection& fac
   }
   worker.counters.add(stream->resumed() ? Counter::handshakes_resumed : Counter::handshakes_full);
   count_handshake(worker.counters, worker.handshakes, stream->protocol(), stream->cipher());
-  facts.tls = true;
-  facts.tls_protocol = stream->protocol();
-  facts.tls_cipher = stream->cipher();
-  facts.tls_server_name = stream->sni();
+  note_tls(facts, *stream);
   co_return stream;
 }
 

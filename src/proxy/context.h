@@ -36,6 +36,7 @@ struct Context {
   const VirtualServer* server = nullptr;
   const route::Location* location = nullptr;
   const config::Level* level = nullptr;  // the location's, else the server's
+  bool redirected = false;         // the URI has changed: a location is looked for once more
   bool close_after = false;        // the client's connection must not serve another request
   bool closed_silently = false;    // return 444
   bool timed_out = false;          // the client was too slow: see reset_timedout_connection
@@ -89,6 +90,7 @@ struct Answer {
   bool has_text = false;
   std::string_view type{};          // of the text; empty: default_type
   std::string_view location{};      // of a redirect
+  std::string_view content_range{};  // of a 416
   bool close_silently = false;      // no response at all
 };
 

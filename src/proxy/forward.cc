@@ -7,11 +7,13 @@
 
 #include "http/h1/client_exchange.h"
 #include "http/list.h"
+#include "proxy/client_certificates.h"
 #include "proxy/held_body.h"
 #include "proxy/outgoing.h"
 #include "proxy/relay.h"
 #include "proxy/request_body.h"
 #include "proxy/response.h"
+#include "tls/stream.h"
 
 namespace proxy {
 namespace {
@@ -116,6 +118,7 @@ class Forwarder {
 
   async::Task<std::optional<Answer>> take_body();
   async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
+  [[nodiscard]] bool choose_certificate();
   async::Task<Verdict> attempt(upstream::Lease lease);
   async::Task<Verdict> converse(upstream::Lease& lease, http::h1::ClientExchange& backend,
                                 async::Scope& scope);
@@ -151,6 +154,9 @@ class Forwarder {
   std::optional<Error> pump_error_;
   std::optional<ClientWatch> watch_;  // while an attempt lasts and nothing is read from the client
   base::TimePoint attempt_began_{};
+  base::TimePoint pumped_at_{};  // when the whole request was sent, if pump() did it
+  ClientCertificateCache::Shown certificate_;  // named by variables; null: another, or none
+  bool pumping_ = false;
   bool upgrade_ = false;
   bool streams_body_ = false;  // the body is sent as it arrives
 };
@@ -219,6 +225,8 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
   upstream::Target target{.connect_timeout = *plan_.options->connect_timeout, .preface = preface};
   if (destination_.https) {
     tls.context = context_.site.client_context(*plan_.tls_policy);
+    if (!choose_certificate()) co_return Answer{.status = 502};
+    if (certificate_ != nullptr) tls.context = certificate_->context.get();
     tls.context_id = tls.context->id();
     std::string_view name = plan_.tls_name.evaluate(exchange_);
     // As nginx does: the name without a port.
@@ -251,6 +259,31 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
   co_return answer_;
 }
 
+// The certificate that variables name. False when it can't be shown: without it the backend would
+// take the request for somebody else's.
+bool Forwarder::choose_certificate() {
+  if (plan_.named_certificate == nullptr) return true;
+  const NamedCertificate& named = *plan_.named_certificate;
+  script::Subject subject(exchange_);
+  const std::string_view certificate = named.certificate.evaluate(subject);
+  const std::string_view key = named.key.evaluate(subject);
+  if (subject.overflowed) {  // an empty name would mean no certificate
+    context_.count(Counter::upstream_certificate_names_refused);
+    log(context_, Level::error,
+        "no file is opened: the name that the variables in \"proxy_ssl_certificate\" or its key "
+        "give is too long; see where their values come from",
+        upstream_url());
+    return false;
+  }
+  auto found = context_.site.client_certificates(context_.worker, named).find(certificate, key);
+  if (!found) {
+    log(context_, Level::error, found.error(), upstream_url());
+    return false;
+  }
+  certificate_ = *std::move(found);
+  return true;
+}
+
 exchange::Attempt& Forwarder::begin_attempt(std::string_view endpoint) {
   exchange::Attempt& record = exchange_.add_attempt();
   record.endpoint = exchange_.arena.copy(endpoint);
@@ -262,6 +295,8 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   const auto number = exchange_.attempt_count;
   record.connect_time = context_.now() - attempt_began_;
   async::Scope scope(co_await async::current_scope());
+  pumping_ = false;
+  pumped_at_ = {};
   http::h1::ClientExchange backend(lease.stream(), exchange_.request.method, exchange_.arena,
                                    response_limits(*plan_.options));
   if (!streams_body_) watch_.emplace(context_.client, scope);
@@ -275,9 +310,12 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   }
   context_.count(Counter::upstream_bytes_in, backend.bytes_received());
   context_.count(Counter::upstream_bytes_out, backend.bytes_sent());
+  // The context of a certificate that is not kept is this request's alone.
+  const bool only_ours = certificate_ != nullptr && plan_.named_certificate->cache.most == 0;
   // A pump that was stopped leaves its message unfinished: such a connection is not clean.
   const bool reusable =
-      verdict == Verdict::done && backend.clean() && exchange_.upstream_response.keep_alive &&
+      verdict == Verdict::done && !only_ours && backend.clean() &&
+      exchange_.upstream_response.keep_alive &&
       !http::list_has(request_.fields.value(http::FieldName::connection), "close");
   // The logs show the head when this attempt is long over.
   context_.upstream_head = backend.take_head_buffer();
@@ -303,7 +341,10 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
   if (!sent && !sent.error().is(ErrorCode::reset)) {
     co_return request_failed(lease, backend, sent.error(), "while sending request to upstream");
   }
-  if (sent && !in_one_write) scope.spawn(pump(backend.request_body(), scope));
+  if (sent && !in_one_write) {
+    pumping_ = true;
+    scope.spawn(pump(backend.request_body(), scope));
+  }
   if (const auto head = co_await read_head(backend); !head) {
     // Half a head is none; its views would not outlive the attempt.
     exchange_.upstream_response = http::ResponseHead(exchange_.arena);
@@ -327,6 +368,8 @@ async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& sc
     source.held = &held_;
   }
   const auto pumped = co_await pump_request(context_, plan_, source, 0, writer);
+  pumping_ = false;
+  pumped_at_ = context_.now();
   // The body was what read from the client, and so noticed when it left.
   if (pumped && streams_body_ && context_.body.ended()) watch_.emplace(context_.client, scope);
   if (pumped || pumped.error().is(ErrorCode::cancelled)) co_return;
@@ -338,9 +381,18 @@ async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& sc
 // ourselves.
 async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& backend) {
   http::ResponseHead& head = exchange_.upstream_response;
+  base::TimePoint since = context_.now();
   while (true) {
-    const auto deadline = context_.now() + *plan_.options->read_timeout;
-    CO_TRY_VOID(co_await backend.read_head(head, deadline));
+    const auto read = co_await backend.read_head(head, since + *plan_.options->read_timeout);
+    if (!read) {
+      // The backend's time begins when it has the whole request, as with nginx: an upload may take
+      // longer, and has limits of its own.
+      const base::TimePoint begins = pumping_ ? context_.now() : pumped_at_;
+      if (!read.error().is(ErrorCode::timed_out) || begins <= since) co_return read;
+      since = begins;
+      continue;
+    }
+    since = context_.now();
     if (!head.is_interim()) co_return base::Result<void>{};
     if (head.status == 100) continue;
     http::ResponseHead interim(exchange_.arena);
@@ -352,6 +404,7 @@ async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& b
     }
     CO_TRY_VOID(co_await context_.responder.send_interim(
         interim, Pace(context_.send_pace()).patience(context_.now())));
+    since = context_.now();
   }
 }
 
@@ -510,7 +563,18 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
   const bool refused = error.is(ErrorCode::protocol) || error.is(ErrorCode::too_large);
   count_refusal(backend.refusal());
   lease.report(upstream::Outcome::failure);
-  log_failure(Level::error, error, phase, sentence(backend.refusal()));
+  std::string_view why = sentence(backend.refusal());
+  if (lease.tls() != nullptr && !backend.answered()) {
+    // In TLS 1.3 a backend that misses our certificate says so only now, by an alert or a reset.
+    if (error.is(ErrorCode::tls)) {
+      why = lease.tls()->failure();
+    } else if (lease.tls()->certificate_missed()) {
+      why =
+          "the backend has asked for a certificate and got none; set proxy_ssl_certificate and "
+          "proxy_ssl_certificate_key";
+    }
+  }
+  log_failure(Level::error, error, phase, why);
   return may_repeat() && !refused ? Verdict::retry : Verdict::failed;
 }
 

@@ -47,14 +47,6 @@ void add_redirect(Binding& binding) {
   redirects.append(rule, binding.where());
 }
 
-void set_trusted(Binding& binding) {
-  const auto text = binding.read(0, config::Purpose::trusted_certificates);
-  if (!text) return;
-  auto parsed = tls::TrustedCertificates::parse(*text);
-  if (!parsed) return binding.error_at(0, parsed.error());
-  binding.options<O>().ssl_trusted.set(*std::move(parsed), binding.where());
-}
-
 void set_head_size(Binding& binding) {
   const auto size = config::read_size(binding, 0);
   if (!size) return;
@@ -175,35 +167,6 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .documentation = "Whether backends are told the client's address by a PROXY protocol header; "
                       "each request then has a connection of its own. on is v1.",
      .set = config::set_enum<&O::proxy_protocol, kProxyProtocols>},
-    {.name = "proxy_ssl_verify",
-     .contexts = kHttpServerLocation,
-     .syntax = "on | off",
-     .default_text = "on",
-     .documentation = "Whether a backend's certificate must be trusted and bear its name.",
-     .set = config::set_flag<&O::ssl_verify>},
-    {.name = "proxy_ssl_verify_depth",
-     .contexts = kHttpServerLocation,
-     .syntax = "NUMBER",
-     .default_text = "1",
-     .documentation = "Intermediate certificates allowed between a backend's and a trusted one.",
-     .set = config::set_number<&O::ssl_verify_depth, 0, 100>},
-    {.name = "proxy_ssl_trusted_certificate",
-     .contexts = kHttpServerLocation,
-     .syntax = "FILE",
-     .documentation = "Authorities that sign backends' certificates; without it, the system's.",
-     .set = set_trusted},
-    {.name = "proxy_ssl_name",
-     .contexts = kHttpServerLocation,
-     .syntax = "NAME",
-     .default_text = "$proxy_host",
-     .documentation = "The name that a backend's certificate must bear, and that SNI asks for.",
-     .set = config::set_word<&O::ssl_name>},
-    {.name = "proxy_ssl_server_name",
-     .contexts = kHttpServerLocation,
-     .syntax = "on | off",
-     .default_text = "on",
-     .documentation = "Whether backends are told the name by SNI.",
-     .set = config::set_flag<&O::ssl_server_name>},
 };
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -14,7 +13,6 @@
 #include "config/directive.h"
 #include "http/method.h"
 #include "io/proxy_protocol.h"
-#include "tls/certificate.h"
 
 namespace proxy {
 
@@ -47,18 +45,12 @@ struct ForwardOptions {
   config::Setting<std::vector<std::string>> hide_headers;
   config::Setting<std::vector<std::string>> pass_headers;
   config::Setting<std::vector<RedirectRule>> redirects;
-  config::Setting<config::Word> ssl_name;
-  config::Setting<bool> ssl_server_name{true};  // compat nginx: off
-  config::Setting<bool> ssl_verify{true};  // compat nginx: off
-  config::Setting<std::uint64_t> ssl_verify_depth{1};
-  config::Setting<std::shared_ptr<const tls::TrustedCertificates>> ssl_trusted;
 
   auto settings(this auto& self) {
     return std::tie(self.buffering, self.request_buffering, self.head_size, self.max_headers,
                     self.connect_timeout, self.read_timeout, self.send_timeout, self.http_version,
                     self.proxy_protocol, self.set_headers, self.hide_headers, self.pass_headers,
-                    self.redirects, self.ssl_name, self.ssl_server_name, self.ssl_verify,
-                    self.ssl_verify_depth, self.ssl_trusted);
+                    self.redirects);
   }
 };
 

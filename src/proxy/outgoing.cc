@@ -175,6 +175,11 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
     if (is_forwarded(context, plan, field, check_connection))
       fits = fits && request.fields.add(field);
   }
+  // RFC 8470 §5.1: the backend may know better whether a replay does harm, and answer 425.
+  if (exchange.early && !received.fields.has(FieldName::early_data) &&
+      !plan.set_names.has(FieldName::early_data, "Early-Data")) {
+    fits = fits && request.fields.add(FieldName::early_data, "1");
+  }
   // RFC 9110 §8.6: a body that is there but empty is told from none.
   if (!request.body.has_body() &&
       (received.body.has_body() || received.fields.has(FieldName::content_length))) {

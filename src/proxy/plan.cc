@@ -71,7 +71,7 @@ void PlanMaker::provision(config::Level& level) {
   plan_target(level, *pass, plan);
   plan_headers(options, plan);
   plan_redirects(level, options, plan);
-  plan_tls(options, *pass, plan);
+  plan_tls(level.get<BackendTlsOptions>(), *pass, plan);
 }
 
 void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
@@ -106,8 +106,8 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   if (group != groups_.end()) {
     plan.cluster = group->second;
     if (plan.target.https && !pass.target.text.empty() &&
-        level.get<ForwardOptions>().ssl_verify.value &&
-        !level.get<ForwardOptions>().ssl_name.is_set && !flags_.compat_nginx) {
+        level.get<BackendTlsOptions>().verify.value &&
+        !level.get<BackendTlsOptions>().name.is_set && !flags_.compat_nginx) {
       diagnostics_.warning(at,
                            "backends of \"" + plan.target.authority +
                                "\" must show a certificate for the name \"" +
@@ -198,43 +198,6 @@ void PlanMaker::plan_redirects(const config::Level& level, const ForwardOptions&
     }
     plan.redirects.push_back(std::move(redirect));
   }
-}
-
-std::shared_ptr<const tls::ClientPolicy> PlanMaker::share(tls::ClientPolicy policy) {
-  for (const auto& known : policies_) {
-    if (known->verify == policy.verify && known->trusted == policy.trusted &&
-        known->verify_depth == policy.verify_depth) {
-      return known;
-    }
-  }
-  return policies_.emplace_back(std::make_shared<const tls::ClientPolicy>(std::move(policy)));
-}
-
-void PlanMaker::plan_tls(const ForwardOptions& options, const PassOptions& pass,
-                         ForwardPlan& plan) {
-  if (!plan.dynamic && !plan.target.https) return;
-  const bool safe = !flags_.compat_nginx;
-  tls::ClientPolicy policy;
-  policy.verify = options.ssl_verify.value_or(safe);
-  policy.verify_depth = static_cast<int>(*options.ssl_verify_depth);
-  policy.trusted = *options.ssl_trusted;
-  if (policy.verify && policy.trusted == nullptr && !flags_.compat_nginx) {
-    if (system_ == nullptr) {
-      auto system = tls::TrustedCertificates::system();
-      if (system) system_ = *std::move(system);
-    }
-    policy.trusted = system_;
-  }
-  if (policy.verify && policy.trusted == nullptr && !plan.dynamic) {
-    return diagnostics_.error(pass.target.at,
-                              "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
-                              "name a file of authorities with proxy_ssl_trusted_certificate");
-  }
-  // A target that turns out to be https without anything to verify it by is refused then.
-  if (!policy.verify || policy.trusted != nullptr) plan.tls_policy = share(std::move(policy));
-  plan.send_sni = options.ssl_server_name.value_or(safe);
-  const Word name{.text = "$proxy_host", .at = {}, .quoted = false};
-  plan.tls_name = compile(options.ssl_name.is_set ? *options.ssl_name : name);
 }
 
 }  // namespace proxy

@@ -1,6 +1,7 @@
 // ForwardPlan: what a location's proxy_* directives mean, compiled once. Shared by the workers.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <cstdint>
 #include <map>
@@ -13,14 +14,18 @@
 #include "config/directive.h"
 #include "config/level.h"
 #include "http/field_name.h"
+#include "proxy/backend_tls_options.h"
 #include "proxy/forward_options.h"
 #include "script/pattern.h"
 #include "script/value.h"
 #include "tls/client_context.h"
+#include "tls/private_key.h"
 #include "upstream/cluster_spec.h"
 #include "upstream/upstream_directives.h"
 
 namespace proxy {
+
+struct NamedCertificate;  // client_certificates.h
 
 /// Header names to look for: known ones by number, others by text.
 class NameSet {
@@ -74,8 +79,15 @@ struct ForwardPlan {
   std::vector<RedirectPlan> redirects;
 
   std::shared_ptr<const tls::ClientPolicy> tls_policy;  // for https, also for dynamic targets
+  std::shared_ptr<const NamedCertificate> named_certificate;  // else it is the policy's
   script::Value tls_name;
   bool send_sni = true;
+};
+
+/// A certificate that backends are shown.
+struct ClientCertificate {
+  std::string file;
+  tls::CertificatePtr certificate;
 };
 
 /// Where the plans of a configuration are made; policies that are equal are shared.
@@ -95,6 +107,11 @@ class PlanMaker {
   [[nodiscard]] const std::vector<std::shared_ptr<const tls::ClientPolicy>>& policies() const {
     return policies_;
   }
+  [[nodiscard]] std::vector<ClientCertificate> client_certificates() const;
+  /// Their keys, PEM, each once.
+  [[nodiscard]] const std::map<tls::KeyId, tls::PrivateKeyPtr>& private_keys() const {
+    return keys_;
+  }
   /// The hosts of the implicit clusters.
   [[nodiscard]] const std::vector<upstream::NameInUse>& names() const { return names_; }
 
@@ -102,11 +119,22 @@ class PlanMaker {
   void plan_target(const config::Level& level, const PassOptions& pass, ForwardPlan& plan);
   void plan_headers(const ForwardOptions& options, ForwardPlan& plan);
   void plan_redirects(const config::Level& level, const ForwardOptions& options, ForwardPlan& plan);
-  void plan_tls(const ForwardOptions& options, const PassOptions& pass, ForwardPlan& plan);
+  // backend_tls_plan.cc
+  void plan_tls(const BackendTlsOptions& options, const PassOptions& pass, ForwardPlan& plan);
+  [[nodiscard]] tls::ClientPolicy policy_of(const BackendTlsOptions& options);
+  std::shared_ptr<const tls::ClientPolicy> share(tls::ClientPolicy policy,
+                                                 const BackendTlsOptions& options,
+                                                 const PassOptions& pass);
+  [[nodiscard]] tls::CertificatePtr certificate_of(const BackendTlsOptions& options);
+  [[nodiscard]] std::shared_ptr<const NamedCertificate> named_certificate_of(
+      const BackendTlsOptions& options, const std::shared_ptr<const tls::ClientPolicy>& policy);
+  void report_no_key(const BackendTlsOptions& options);
+  [[nodiscard]] bool has_its_key(const BackendTlsOptions& options);
+  void check(const tls::ClientPolicy& policy, const BackendTlsOptions& options,
+             const PassOptions& pass);
   [[nodiscard]] script::Value compile(const config::Word& word) {
     return script::Value::compile(word, variables_, diagnostics_);
   }
-  std::shared_ptr<const tls::ClientPolicy> share(tls::ClientPolicy policy);
   void use(const std::shared_ptr<const upstream::ClusterSpec>& cluster);
 
   script::Variables& variables_;
@@ -116,6 +144,18 @@ class PlanMaker {
   std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters_;
   std::map<std::string, std::shared_ptr<const upstream::ClusterSpec>> implicit_;
   std::vector<std::shared_ptr<const tls::ClientPolicy>> policies_;
+  std::map<tls::KeyId, tls::PrivateKeyPtr> keys_;
+  struct Shown {
+    std::array<config::Position, 3> wheres;  // of the certificate, its key and the passwords
+    ClientCertificate shown;  // without a certificate: it can't be used
+  };
+  std::vector<Shown> shown_;
+  struct Named {
+    std::array<config::Position, 4> wheres;  // of these three and the cache
+    std::shared_ptr<const tls::ClientPolicy> policy;
+    std::shared_ptr<const NamedCertificate> named;  // null: it has no key
+  };
+  std::vector<Named> named_;
   std::vector<upstream::NameInUse> names_;
   std::shared_ptr<const tls::TrustedCertificates> system_;
 };

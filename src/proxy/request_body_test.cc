@@ -71,6 +71,11 @@ class RecordingResponder final : public http::Responder {
                                             io::Patience /*patience*/) override {
     co_return base::Result<void>{};
   }
+  bool sends_files() const noexcept override { return false; }
+  async::Task<base::Result<void>> send_file(io::FileBytes /*bytes*/,
+                                            io::Patience /*patience*/) override {
+    co_return base::Result<void>{};
+  }
   async::Task<base::Result<void>> finish(const http::Fields& /*trailers*/,
                                          io::Patience /*patience*/) override {
     co_return base::Result<void>{};

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "content/error_page.h"
 #include "content/return_directive.h"
+#include "content/static_directives.h"
 #include "filter/add_header.h"
 #include "http/date.h"
 #include "http/status.h"
@@ -26,14 +27,12 @@ bool add_own_fields(Context& context, const ForwardPlan* plan) {
     return false;
   }
   if (!own_date) return true;
-  thread_local std::int64_t shown_second = -1;
+  thread_local std::chrono::sys_seconds shown{std::chrono::seconds(-1)};
   thread_local http::HttpDate date;
-  const auto second = std::chrono::floor<std::chrono::seconds>(context.worker.loop.wall())
-                          .time_since_epoch()
-                          .count();
-  if (second != shown_second) {
-    shown_second = second;
-    date = http::http_date(context.worker.loop.wall());
+  const auto now = std::chrono::floor<std::chrono::seconds>(context.worker.loop.wall());
+  if (now != shown) {
+    shown = now;
+    date = http::http_date(now);
   }
   return fields.add(FieldName::date, context.exchange.arena.copy(http::view(date)));
 }
@@ -86,6 +85,11 @@ bool add_keep_alive_hint(Context& context) {
 
 }  // namespace
 
+std::string_view content_type(const Context& context) {
+  const auto by_ending = content::media_type(*context.level, context.exchange.uri);
+  return by_ending.empty() ? std::string_view(*context.client_options().default_type) : by_ending;
+}
+
 void decide_keep_alive(Context& context) {
   const ClientOptions& options = context.client_options();
   const exchange::Connection& connection = context.exchange.connection;
@@ -98,6 +102,13 @@ void decide_keep_alive(Context& context) {
     context.close_after = true;
   }
   if (context.close_after) context.responder.close_after();
+}
+
+bool begin_own_fields(Context& context) { return add_own_fields(context, nullptr); }
+
+bool finish_own_fields(Context& context) {
+  decide_keep_alive(context);
+  return add_keep_alive_hint(context) && filter::apply_add_header(*context.level, context.exchange);
 }
 
 bool make_response(Context& context, const ForwardPlan& plan) {
@@ -156,15 +167,17 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   std::string_view body =
       answer.has_text ? answer.text : content::error_page(answer.status, tokens);
   const bool is_page = !answer.has_text && !body.empty();
-  const std::string_view type = is_page               ? std::string_view("text/html")
-                                : answer.type.empty() ? *context.client_options().default_type
-                                                      : answer.type;
+  std::string_view type = is_page ? std::string_view("text/html") : answer.type;
+  if (type.empty()) type = content_type(context);
   bool fits = add_own_fields(context, nullptr);
   if (!http::status_has_no_body(answer.status)) {
     fits = fits && response.fields.add(FieldName::content_type, type);
   }
   if (!answer.location.empty()) {
     fits = fits && response.fields.add(FieldName::location, answer.location);
+  }
+  if (!answer.content_range.empty()) {
+    fits = fits && response.fields.add(FieldName::content_range, answer.content_range);
   }
   fits = fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
   if (!fits) {

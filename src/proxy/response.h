@@ -12,6 +12,15 @@ namespace proxy {
 /// gone out already; the connection is then closed.
 [[nodiscard]] async::Task<base::Result<void>> respond(Context& context, Answer answer);
 
+/// By `types` and the ending of the path as it stands, else default_type.
+[[nodiscard]] std::string_view content_type(const Context& context);
+
+/// For a response of our own that is not an Answer: Server and Date, which stand first in
+/// exchange.response; then, when its own fields are there, what every response has behind them.
+/// False: too many fields.
+[[nodiscard]] bool begin_own_fields(Context& context);
+[[nodiscard]] bool finish_own_fields(Context& context);
+
 /// Fills exchange.response from exchange.upstream_response: hop-by-hop and hidden fields removed,
 /// redirects rewritten, our own added. False: too many fields.
 [[nodiscard]] bool make_response(Context& context, const ForwardPlan& plan);

@@ -9,6 +9,7 @@
 #include "proxy/forward.h"
 #include "proxy/request_body.h"
 #include "proxy/response.h"
+#include "proxy/static_file.h"
 #include "proxy/status_page.h"
 
 namespace proxy {
@@ -38,6 +39,19 @@ void identify_client(Context& context) {
 Step refuse_trace(Context& context) {
   if (context.exchange.request.method != http::Method::trace) return std::nullopt;
   return Answer{.status = 405};
+}
+
+// What came in early data may be somebody's replay, so only requests that change nothing are taken
+// (RFC 8470 §3, RFC 9110 §9.2.1). A client repeats the others after its handshake.
+Step refuse_early(Context& context) {
+  const exchange::Exchange& exchange = context.exchange;
+  if (!exchange.early) return std::nullopt;
+  const http::RequestHead& request = exchange.request;
+  const bool safe = request.method == http::Method::get || request.method == http::Method::head ||
+                    request.method == http::Method::options;
+  if (safe && !request.upgrade && !request.body.has_body()) return std::nullopt;
+  context.count(Counter::early_data_refused);
+  return Answer{.status = 425};
 }
 
 // The one spelling of the path that everything below sees.
@@ -110,6 +124,20 @@ Step authorise(Context& /*context*/) { return std::nullopt; }  // allow/deny, au
 Step inspect(Context& /*context*/) { return std::nullopt; }  // waf
 Step try_files(Context& /*context*/) { return std::nullopt; }  // try_files, mirror
 
+// A response may leave a body unread. What has arrived is dropped; if that is not all, the
+// connection can't be used for another request.
+void drop_body(Context& context);
+
+// A file, where the location has a root.
+async::Task<Step> serve_file(Context& context) {
+  const auto* plan = context.level->find<content::StaticPlan>();
+  if (plan == nullptr) co_return Answer{.status = 404};
+  StaticContent found = co_await find_static(context, *plan);
+  if (!found.file) co_return found.answer;
+  drop_body(context);
+  co_return co_await send_static(context, *plan, *found.file);
+}
+
 async::Task<Step> produce_content(Context& context) {
   const ClientOptions& options = context.client_options();
   context.body.set_limits(*options.max_body_size, context.body_pace());
@@ -121,12 +149,10 @@ async::Task<Step> produce_content(Context& context) {
   if (auto page = answer_status_page(context)) co_return page;
   const ForwardPlan* plan =
       context.location != nullptr ? context.level->find<ForwardPlan>() : nullptr;
-  if (plan == nullptr) co_return Answer{.status = 404};
-  co_return co_await forward(context, *plan);
+  if (plan != nullptr) co_return co_await forward(context, *plan);
+  co_return co_await serve_file(context);
 }
 
-// A response may leave a body unread. What has arrived is dropped; if that is not all, the
-// connection can't be used for another request.
 void drop_body(Context& context) {
   const std::uint64_t most = *context.client_options().max_discard_size;
   for (std::uint64_t dropped = 0; !context.body.ended() && !context.body.failed();) {
@@ -155,25 +181,30 @@ async::Task<void> serve(Context& context) {
   select_server(context);
   identify_client(context);
   Step answer = refuse_trace(context);
+  if (!answer) answer = refuse_early(context);
   if (!answer) answer = canonicalise(context);
   if (!answer) answer = rewrite_in_server(context);
+  // An internal redirect begins anew: the location of the new path decides, whatever it says.
   for (int changes = 0; !answer; ++changes) {
-    context.exchange.uri_changed = false;
+    context.redirected = false;
     answer = find_location(context);
     if (!answer) answer = rewrite_in_location(context);
-    if (answer || !context.exchange.uri_changed) break;
+    if (!answer && context.location != nullptr) identify_client(context);
+    if (!answer) answer = guard_request(context);
+    if (!answer) answer = authorise(context);
+    if (!answer) answer = inspect(context);
+    if (!answer) answer = try_files(context);
+    if (!answer) answer = co_await produce_content(context);
+    if (answer || !context.redirected) break;
     if (changes == kMaxUriChanges) {
       context.count(Counter::limit_uri_changes);
-      log(context, Level::error, "rewrite or internal redirection cycle");
+      log(context, Level::error,
+          context.exchange.arena.join("rewrite or internal redirection cycle while internally "
+                                      "redirecting to \"",
+                                      context.exchange.uri, "\""));
       answer = Answer{.status = 500};
     }
   }
-  if (!answer && context.location != nullptr) identify_client(context);
-  if (!answer) answer = guard_request(context);
-  if (!answer) answer = authorise(context);
-  if (!answer) answer = inspect(context);
-  if (!answer) answer = try_files(context);
-  if (!answer) answer = co_await produce_content(context);
   if (!answer) co_return;
   drop_body(context);
   if (!co_await respond(context, *answer)) context.close_after = true;

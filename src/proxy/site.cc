@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "proxy/client_certificates.h"
 #include "proxy/worker.h"
 
 namespace proxy {
@@ -23,7 +24,8 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
       number_(++worker.sites_made),
       listing_(listing),
       access_log_(worker.loop, worker.counters, worker.logs),
-      traffic_(listing.place_count) {
+      traffic_(listing.place_count),
+      roots_(worker.loop) {
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   make_clusters(worker);
 }
@@ -58,7 +60,8 @@ void Site::make_clusters(Worker& worker) {
 
 std::expected<void, std::string> Site::make_contexts(Worker& worker) {
   for (const tls::ServerPolicy& policy : listing_.policies) {
-    auto context = tls::ServerContext::make(worker.tls, policy, worker.ticket_keys);
+    auto context = tls::ServerContext::make(worker.tls, policy, worker.ticket_keys,
+                                            worker.session_caches.get());
     if (!context) return std::unexpected(std::move(context).error());
     server_contexts_.push_back(*std::move(context));
   }
@@ -108,6 +111,16 @@ tls::ClientContext* Site::client_context(const tls::ClientPolicy& policy) noexce
     if (listing_.client_policies[i].get() == &policy) return client_contexts_[i].get();
   }
   return nullptr;
+}
+
+ClientCertificateCache& Site::client_certificates(Worker& worker, const NamedCertificate& named) {
+  auto& cache = client_certificates_[&named];
+  if (cache == nullptr) {
+    const ClientCertificateCache::Surroundings surroundings{worker.loop, worker.tls, worker.signer,
+                                                            worker.counters};
+    cache = std::make_shared<ClientCertificateCache>(surroundings, named);
+  }
+  return *cache;
 }
 
 tls::ServerContext& Site::Source::initial() {

@@ -16,6 +16,7 @@
 #include "accesslog/access_log.h"
 #include "base/address.h"
 #include "config/level.h"
+#include "content/file.h"
 #include "io/listen_options.h"
 #include "proxy/plan.h"
 #include "proxy/traffic.h"
@@ -34,13 +35,16 @@ class ErrorLog;
 
 namespace proxy {
 
+class ClientCertificateCache;
+struct NamedCertificate;
 struct Worker;
 
 struct VirtualServer {
   const config::Level* level = nullptr;
   std::string name;  // the first server_name, "" if there is none
   route::RouteTable routes;
-  std::vector<tls::CertificatePtr> certificates;  // none: not a TLS server
+  std::vector<tls::CertificatePtr> certificates;  // none: not a TLS server, or it rejects
+  bool rejects = false;                           // its handshakes (ssl_reject_handshake)
   std::size_t policy = 0;                         // in Listing::policies
 };
 
@@ -63,6 +67,7 @@ struct Listing {
   std::vector<tls::ServerPolicy> policies;
   std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters;
   std::vector<std::shared_ptr<const tls::ClientPolicy>> client_policies;
+  std::vector<ClientCertificate> client_certificates;  // of these policies
   std::size_t slot_count = 0;           // of named captures
   std::size_t place_count = 0;          // servers and locations, numbered (traffic.h)
   bool compat_nginx = false;
@@ -89,6 +94,9 @@ class Site {
   [[nodiscard]] upstream::Cluster* group(std::string_view name);
   [[nodiscard]] upstream::ClusterCache& dynamic_clusters() noexcept { return *dynamic_; }
   [[nodiscard]] tls::ClientContext* client_context(const tls::ClientPolicy& policy) noexcept;
+  /// Of a plan of this site.
+  [[nodiscard]] ClientCertificateCache& client_certificates(Worker& worker,
+                                                            const NamedCertificate& named);
 
   /// Contexts and certificates for a name on one listener.
   class Source final : public tls::CertificateSource {
@@ -103,6 +111,7 @@ class Site {
   };
 
   [[nodiscard]] accesslog::Writer& access_log() noexcept { return access_log_; }
+  [[nodiscard]] content::Roots& roots() noexcept { return roots_; }
   [[nodiscard]] TrafficTable& traffic() noexcept { return traffic_; }
   /// Of every cluster that the configuration names, as this worker sees it.
   [[nodiscard]] std::vector<upstream::ClusterReport> report_clusters(base::TimePoint now) const;
@@ -123,6 +132,7 @@ class Site {
   const Listing& listing_;
   accesslog::Writer access_log_;
   TrafficTable traffic_;
+  content::Roots roots_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
   // These live on in the next site where the configuration says the same of them. A cluster's own
@@ -131,6 +141,9 @@ class Site {
   std::unordered_map<const upstream::ClusterSpec*, std::shared_ptr<upstream::Cluster>> clusters_;
   std::map<std::string, upstream::Cluster*, std::less<>> groups_by_name_;  // in lower case
   std::shared_ptr<upstream::ClusterCache> dynamic_;
+  // These do not: after a reload files are read again.
+  std::unordered_map<const NamedCertificate*, std::shared_ptr<ClientCertificateCache>>
+      client_certificates_;
 };
 
 }  // namespace proxy

@@ -33,8 +33,9 @@ class Totals;
 struct Readiness;
 }  // namespace observe
 namespace tls {
+class SessionCaches;
+class InProcessSigner;
 class Library;
-class Signer;
 class TicketKeys;
 }  // namespace tls
 namespace upstream {
@@ -73,8 +74,9 @@ struct Worker {
   io::EventLoop& loop;
   io::Resolvers& resolvers;
   tls::Library& tls;
-  tls::Signer& signer;
+  tls::InProcessSigner& signer;  // takes keys that are read at run time, too
   std::shared_ptr<tls::TicketKeys> ticket_keys;
+  std::shared_ptr<tls::SessionCaches> session_caches{};  // null: each context has its own
   observe::Counters& counters;
   RefusalCounters refusals;
   async::Scope& connections;         // every connection is a task in it

@@ -27,8 +27,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"request_port", "language"},
     {"secure_link", "language"},
     {"secure_link_expires", "language"},
-    {"ssl_alpn_protocol", "tls"},
-    {"ssl_ciphers", "tls"},
     {"ssl_client_cert", "certificates"},
     {"ssl_client_escaped_cert", "certificates"},
     {"ssl_client_fingerprint", "certificates"},
@@ -43,15 +41,8 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"ssl_client_v_remain", "certificates"},
     {"ssl_client_v_start", "certificates"},
     {"ssl_client_verify", "certificates"},
-    {"ssl_curve", "tls"},
-    {"ssl_curves", "tls"},
-    {"ssl_early_data", "tls"},
     {"ssl_ech_outer_server_name", "later"},
     {"ssl_ech_status", "later"},
-    {"ssl_session_id", "tls"},
-    {"ssl_session_reused", "tls"},
-    {"ssl_sigalg", "tls"},
-    {"ssl_sigalgs", "tls"},
     {"tcpinfo_rcv_space", "language"},
     {"tcpinfo_rtt", "language"},
     {"tcpinfo_rttvar", "language"},
@@ -67,9 +58,9 @@ constexpr UnsupportedVariable kUnsupported[] = {
 }  // namespace
 
 std::span<const VariableTable> builtin_variables() noexcept {
-  static const VariableTable tables[] = {kGeneralVariables,  kConnectionVariables,
-                                         kRequestVariables,  kResponseVariables,
-                                         kUpstreamVariables, kProxyProtocolVariables};
+  static const VariableTable tables[] = {
+      kGeneralVariables,  kConnectionVariables, kTlsVariables,          kRequestVariables,
+      kResponseVariables, kUpstreamVariables,   kProxyProtocolVariables};
   return tables;
 }
 

@@ -27,9 +27,6 @@ Text server_addr(Exchange& ex) {
   if (ex.connection.local.is_unix()) return ex.arena.copy(ex.connection.local.text());
   return ip_text(ex.arena, ex.connection.local);
 }
-Text ssl_cipher(Exchange& ex) { return std::string_view(ex.connection.tls_cipher); }
-Text ssl_protocol(Exchange& ex) { return std::string_view(ex.connection.tls_protocol); }
-Text ssl_server_name(Exchange& ex) { return std::string_view(ex.connection.tls_server_name); }
 Text server_port(Exchange& ex) { return port_text(ex.arena, ex.connection.local); }
 
 constexpr VariableSpec kTable[] = {
@@ -66,15 +63,6 @@ constexpr VariableSpec kTable[] = {
     {.name = "server_port",
      .get = of_exchange<server_port>,
      .documentation = "the port at which the request came in"},
-    {.name = "ssl_cipher",
-     .get = of_exchange<ssl_cipher>,
-     .documentation = "the cipher suite of the client's TLS connection, OpenSSL's name"},
-    {.name = "ssl_protocol",
-     .get = of_exchange<ssl_protocol>,
-     .documentation = "the client's TLS version: \"TLSv1.3\""},
-    {.name = "ssl_server_name",
-     .get = of_exchange<ssl_server_name>,
-     .documentation = "the name that the client asked for by SNI"},
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ using Text = std::optional<std::string_view>;
 // The tables; builtin_variables() lists them.
 extern const VariableTable kGeneralVariables;
 extern const VariableTable kConnectionVariables;
+extern const VariableTable kTlsVariables;
 extern const VariableTable kRequestVariables;
 extern const VariableTable kResponseVariables;
 extern const VariableTable kUpstreamVariables;

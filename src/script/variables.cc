@@ -45,6 +45,7 @@ std::optional<Variable> Variables::use(std::string_view name, config::Position a
                                        config::Diagnostics& diagnostics) {
   const std::string lowered = base::lower(name);
   if (const VariableSpec* spec = find(lowered)) {
+    used_.insert(spec);
     Variable variable;
     variable.get = spec->get;
     if (spec->kind == VariableSpec::Kind::family)
@@ -64,6 +65,8 @@ std::optional<Variable> Variables::use(std::string_view name, config::Position a
   variable.slot = found.index;
   return variable;
 }
+
+bool Variables::is_used(std::string_view name) const noexcept { return used_.contains(find(name)); }
 
 std::optional<std::size_t> Variables::declare(std::string_view name, config::Position at,
                                               config::Diagnostics& diagnostics) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,6 +81,9 @@ class Variables {
   [[nodiscard]] std::optional<Variable> use(std::string_view name, config::Position at,
                                             config::Diagnostics& diagnostics);
 
+  /// Whether use() was asked for the variable of that name, in lower case, which a table has.
+  [[nodiscard]] bool is_used(std::string_view name) const noexcept;
+
   /// The slot of a regular expression's group. Nothing, and reported, when a table has that name.
   [[nodiscard]] std::optional<std::size_t> declare(std::string_view name, config::Position at,
                                                    config::Diagnostics& diagnostics);
@@ -105,6 +109,7 @@ class Variables {
   std::span<const UnsupportedVariable> unsupported_;
   std::map<std::string_view, const VariableSpec*> exact_;
   std::vector<const VariableSpec*> families_;
+  std::set<const VariableSpec*> used_;
   std::map<std::string, Slot, std::less<>> slots_;
 };
 

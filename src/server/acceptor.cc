@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <coroutine>
 #include <utility>
 
 namespace server {
@@ -18,15 +17,6 @@ constexpr std::chrono::milliseconds kDescriptorPause{100};
 constexpr std::chrono::milliseconds kRoomPause{50};
 // So that a flood of new connections leaves the others their turn.
 constexpr unsigned kBurst = 64;
-
-struct NextTurn {
-  io::EventLoop& loop;
-  [[nodiscard]] static bool await_ready() noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> self) const {
-    loop.post([self] { self.resume(); });
-  }
-  static void await_resume() noexcept {}
-};
 
 }  // namespace
 
@@ -63,7 +53,7 @@ async::Task<void> Acceptor::run() {
     if (accepted) {
       told_descriptors_ = false;
       begin(std::move(*accepted));
-      if (++burst % kBurst == 0) co_await NextTurn{around_.loop};
+      if (++burst % kBurst == 0) co_await io::NextTurn(around_.loop);
       continue;
     }
     if (accepted.error().is(ErrorCode::cancelled)) {

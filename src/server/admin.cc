@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "observe/memory_log.h"
 #include "server/paths.h"
 #include "server/server.h"
 #include "server/status.h"
@@ -41,10 +42,20 @@ std::string origin_of(const snapshot::Snapshot& snapshot) {
                   {"global", snapshot.origin.global_directives}});
 }
 
-std::string ready(const observe::Readiness& readiness) {
+std::string remembered_errors() {
+  const observe::MemoryLog& log = observe::MemoryLog::of_process();
+  if (!log.is_used()) {
+    return R"({"error":"there is no \"error_log memory:SIZE\", or nothing was logged there yet"})";
+  }
+  return text_of({{"text", log.text()}});
+}
+
+std::string ready(const Server& server) {
+  const observe::Readiness& readiness = server.readiness();
   Json reasons = Json::array();
   if (readiness.draining) reasons.push_back("draining");
-  if (!readiness.listening) reasons.push_back("not listening");
+  for (const std::string& reason : server.not_listening()) reasons.push_back(reason);
+  if (!readiness.listening && server.not_listening().empty()) reasons.push_back("not listening");
   return text_of({{"ready", reasons.empty()}, {"reasons", reasons}});
 }
 
@@ -127,7 +138,8 @@ async::Task<std::string> Admin::answer(std::string request) {
   const auto command = parsed["command"].get<std::string>();
   if (command == "status") co_return co_await status();
   if (command == "alive") co_return co_await alive();
-  if (command == "ready") co_return ready(server_.readiness());
+  if (command == "ready") co_return ready(server_);
+  if (command == "errors") co_return remembered_errors();
   const auto snapshot = server_.snapshot();
   if (command != "outline" && command != "origin") co_return R"({"error":"unknown command"})";
   if (snapshot == nullptr) co_return R"({"error":"there is no configuration yet"})";

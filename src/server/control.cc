@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "observe/memory_log.h"
 #include "server/local_socket.h"
 
 namespace server {
@@ -17,6 +18,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxRequest = 4096;
 constexpr std::size_t kMaxClients = 16;
+// So that the answer fits into the socket's buffer.
+constexpr std::size_t kMaxErrors = std::size_t{64} << 10;
 
 std::string text_of(const Json& object, std::string_view name) {
   const auto found = object.find(name);
@@ -88,11 +91,14 @@ void Control::understand(Client& client, std::string_view line, std::vector<Requ
     requests.push_back({.kind = apply, .client = client.number, .file = text_of(request, "file")});
   } else if (command == "keep") {
     requests.push_back({.kind = keep, .client = client.number});
+  } else if (command == "errors") {
+    const observe::MemoryLog& log = observe::MemoryLog::of_process();
+    say(client.socket.get(), log.is_used(), 0, log.text(kMaxErrors));
   } else if (command == "reopen") {
     requests.push_back({.kind = reopen, .client = client.number});
   } else {
     say(client.socket.get(), false, 0,
-        "expected {\"command\": \"reload\" | \"apply\" | \"keep\" | \"reopen\"}");
+        "expected {\"command\": \"reload\" | \"apply\" | \"keep\" | \"reopen\" | \"errors\"}");
   }
 }
 

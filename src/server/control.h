@@ -8,6 +8,7 @@
 //             connection
 //             {"command": "keep"}                           after apply: it stays
 //             {"command": "reopen"}                         open the logs anew
+//             {"command": "errors"}                         what the supervisor has in memory:SIZE
 //   answer    {"ok": true, "generation": 7, "text": "..."}  or {"ok": false, "text": "why"}
 //
 // One line each, at most 4 KB in a request; each request is answered once its outcome is known. A

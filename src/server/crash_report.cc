@@ -4,6 +4,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "observe/error_log.h"
 #include "server/build_info.h"
 #include "server/symbols.h"
 
@@ -31,6 +33,8 @@ namespace {
 
 constexpr std::array kSignals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 constexpr unsigned kPatience = 10;  // seconds
+constexpr int kLastWordsMilliseconds = 50;
+constexpr int kPipeMilliseconds = 100;
 constexpr std::size_t kMostFrames = 64;
 constexpr std::size_t kMostModules = 64;
 
@@ -55,6 +59,15 @@ Facts facts;
 std::atomic<std::uint64_t> generation{0};
 std::atomic<bool> reporting{false};
 
+/// A pipe that nobody reads must not keep a process that is to be started again.
+bool has_room() {
+  static bool has_failed = false;  // one thread reports
+  if (has_failed) return false;
+  pollfd entry{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  has_failed = ::poll(&entry, 1, kPipeMilliseconds) != 1 || (entry.revents & POLLOUT) == 0;
+  return !has_failed;
+}
+
 /// One line for standard error, made without allocation.
 class Line {
  public:
@@ -78,7 +91,9 @@ class Line {
   Line& hex(std::uint64_t value) { return (*this << "0x").number(value, 16); }
   void write() {
     text_[used_++] = '\n';
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text_.data(), used_);
+    if (has_room()) {
+      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text_.data(), used_);
+    }
     used_ = 0;
   }
 
@@ -193,6 +208,11 @@ void on_crash(int number, siginfo_t* info, void* /*context*/) {
   while (reporting.exchange(true)) ::sleep(kPatience);
   ::signal(SIGALRM, SIG_DFL);
   ::alarm(kPatience);
+  // Error lines that the log thread is about to write come first; it runs on, unless it is the one.
+  const timespec moment{.tv_sec = 0, .tv_nsec = 1'000'000};
+  for (int i = 0; i < kLastWordsMilliseconds && observe::ErrorLog::is_behind(); ++i) {
+    ::nanosleep(&moment, nullptr);
+  }
   write_cause(number, *info);
   write_place();
   write_frames();

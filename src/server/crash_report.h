@@ -11,8 +11,9 @@
 //
 // The handler runs on a stack of its own, since the thread's may be what is used up; it allocates
 // nothing and takes no lock of ours. Unwinding is libgcc's, loaded beforehand; should it hang in a
-// lock of the loader, an alarm ends the process. Standard error is the error log (daemon.h). Not
-// under sanitizers, which report better.
+// lock of the loader, an alarm ends the process. Standard error is the error log (daemon.h); if it
+// is a pipe that is full, the report is given up. What was told before the crash comes before it:
+// the handler gives the log thread a moment. Not under sanitizers, which report better.
 #pragma once
 
 #include <cstddef>

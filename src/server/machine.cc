@@ -25,11 +25,12 @@ using snapshot::MachineOptions;
 
 static_assert(snapshot::kMaxCpus == CPU_SETSIZE);
 
-// What libc, the loader, OpenSSL and c-ares look for when a process starts.
-constexpr std::array<std::string_view, 12> kLibraryVariables{
+// What libc, the loader, OpenSSL and c-ares look for when a process starts, and what tells that
+// standard error is the journal (observe/journal.h).
+constexpr std::array<std::string_view, 13> kLibraryVariables{
     "TZ",          "SSL_CERT_FILE",  "SSL_CERT_DIR",    "OPENSSL_CONF",     "OPENSSL_MODULES",
     "LD_PRELOAD",  "GLIBC_TUNABLES", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX", "RES_OPTIONS",
-    "LOCALDOMAIN", "CARES_HOSTS"};
+    "LOCALDOMAIN", "CARES_HOSTS",    "JOURNAL_STREAM"};
 #ifdef SALLYPORT_SANITIZED
 constexpr bool kSanitized = true;
 #else

@@ -16,6 +16,11 @@ using ::testing::IsEmpty;
 constexpr std::array<const char*, 6> kInherited{"PATH=/bin", "TZ=Europe/Berlin",  "SECRET=x",
                                                 "TZ_NOT=1",  "SSL_CERT_FILE=/ca", nullptr};
 
+TEST(ServerEnvironment, LetsTheServerProcessKnowTheJournal) {
+  constexpr std::array<const char*, 2> kOfSystemd{"JOURNAL_STREAM=8:1234", nullptr};
+  EXPECT_THAT(server_environment({}, kOfSystemd.data()), ElementsAre("JOURNAL_STREAM=8:1234"));
+}
+
 TEST(ServerEnvironment, KeepsTheTimeZoneAndWhatLibrariesReadAndNothingElse) {
   EXPECT_THAT(server_environment({}, kInherited.data()),
               ElementsAre("TZ=Europe/Berlin", "SSL_CERT_FILE=/ca"));

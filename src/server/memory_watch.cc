@@ -23,7 +23,7 @@ void MemoryWatch::set_limit(std::uint64_t bytes) {
 void MemoryWatch::on_timer() noexcept {
   const Supply supply = pressure_.set_memory_used(resident_memory());
   if (supply != Supply::plenty) {
-    pressure_.shed(nullptr);
+    pressure_.shed(nullptr, Pressure::Shortage::memory);
     // Freed memory counts as used until the kernel has it back. It takes the arenas' locks.
     if (loop_.now() >= may_trim_) {
       ::malloc_trim(0);

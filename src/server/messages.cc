@@ -1,5 +1,7 @@
 #include "server/messages.h"
 
+#include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <cstring>
 
@@ -204,6 +206,20 @@ Identity read_identity(Reader& reader) {
   return identity;
 }
 
+constexpr std::size_t kMaxFactText = 2048;
+
+void write_time(Writer& writer, base::WallTime time) {
+  const auto since = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
+  writer.number(static_cast<std::uint64_t>(since.count()));
+}
+
+base::WallTime read_time(Reader& reader) {
+  // 32 bits of seconds are enough, and no number overflows a time.
+  constexpr std::uint64_t kLatest = std::uint64_t{1000} << 32;
+  const std::uint64_t since = std::min(reader.number<std::uint64_t>(), kLatest);
+  return base::WallTime(std::chrono::milliseconds(since));
+}
+
 }  // namespace
 
 base::Result<void> send_configure(Channel& channel, const Configure& message,
@@ -215,6 +231,7 @@ base::Result<void> send_configure(Channel& channel, const Configure& message,
   writer.number<std::uint64_t>(message.listeners.size());
   for (const auto& listener : message.listeners) write_listener(writer, listener);
   writer.descriptor(message.admin_socket);
+  writer.descriptor(message.ticket_secret);
   writer.number(message.workers);
   writer.number(message.restarts);
   write_identity(writer, message.identity);
@@ -233,6 +250,7 @@ base::Result<Configure> decode_configure(Message message) {
     configure.listeners.push_back(read_listener(reader));
   }
   configure.admin_socket = reader.descriptor();
+  configure.ticket_secret = reader.descriptor();
   configure.workers = reader.number<std::uint32_t>();
   configure.restarts = reader.number<std::uint32_t>();
   configure.identity = read_identity(reader);
@@ -272,21 +290,84 @@ base::Result<std::vector<snapshot::ReopenedLog>> decode_logs(Message message) {
   return logs;
 }
 
+base::Result<void> send_facts(Channel& channel, const InstanceFacts& facts,
+                              base::Deadline deadline) {
+  Writer writer;
+  writer.number<std::uint64_t>(facts.draining.size());
+  for (const DrainingProcess& process : facts.draining) {
+    writer.number(static_cast<std::uint32_t>(process.pid));
+    write_time(writer, process.since);
+    writer.number<std::uint8_t>(process.connections ? 1 : 0);
+    writer.number(process.connections.value_or(0));
+  }
+  writer.number<std::uint8_t>(facts.last_reload ? 1 : 0);
+  if (facts.last_reload) {
+    writer.number(static_cast<std::uint8_t>(facts.last_reload->kind));
+    write_time(writer, facts.last_reload->time);
+    writer.number(facts.last_reload->generation);
+    writer.text(std::string_view(facts.last_reload->text).substr(0, kMaxFactText));
+  }
+  writer.number<std::uint8_t>(facts.old_program ? 1 : 0);
+  if (facts.old_program) {
+    writer.number(static_cast<std::uint32_t>(facts.old_program->pid));
+    writer.number(static_cast<std::uint8_t>(facts.old_program->state));
+    writer.number<std::uint8_t>(facts.old_program->connections ? 1 : 0);
+    writer.number(facts.old_program->connections.value_or(0));
+  }
+  return channel.send(static_cast<std::uint32_t>(MessageType::inform), writer.payload, {},
+                      deadline);
+}
+
+base::Result<InstanceFacts> decode_facts(const Message& message) {
+  Reader reader(message.payload, {});
+  InstanceFacts facts;
+  for (std::size_t left = reader.count(1); left > 0 && !reader.failed(); --left) {
+    DrainingProcess& process = facts.draining.emplace_back();
+    process.pid = static_cast<pid_t>(reader.number<std::uint32_t>());
+    process.since = read_time(reader);
+    const bool known = reader.flag();
+    const auto connections = reader.number<std::uint64_t>();
+    if (known) process.connections = connections;
+  }
+  if (reader.flag()) {
+    ReloadOutcome& outcome = facts.last_reload.emplace();
+    outcome.kind = reader.choice<ReloadOutcome::Kind>(
+        static_cast<std::uint8_t>(ReloadOutcome::Kind::refused) + 1);
+    outcome.time = read_time(reader);
+    outcome.generation = reader.number<std::uint64_t>();
+    outcome.text = reader.text();
+  }
+  if (reader.flag()) {
+    OldProgram& program = facts.old_program.emplace();
+    program.pid = static_cast<pid_t>(reader.number<std::uint32_t>());
+    program.state =
+        reader.choice<OldProgram::State>(static_cast<std::uint8_t>(OldProgram::State::idle) + 1);
+    const bool known = reader.flag();
+    const auto connections = reader.number<std::uint64_t>();
+    if (known) program.connections = connections;
+  }
+  TRY_VOID(reader.finish());
+  return facts;
+}
+
 base::Result<void> send_answer(Channel& channel, const Answer& answer, base::Deadline deadline) {
   Writer writer;
   writer.number(answer.generation);
+  writer.number(answer.connections);
   writer.text(std::string_view(answer.text).substr(0, kAnswerLimits.payload / 2));
   return channel.send(static_cast<std::uint32_t>(answer.type), writer.payload, {}, deadline);
 }
 
 base::Result<Answer> decode_answer(const Message& message) {
   const auto type = static_cast<MessageType>(message.type);
-  if (type != MessageType::ready && type != MessageType::rejected && type != MessageType::alive) {
+  if (type != MessageType::ready && type != MessageType::rejected && type != MessageType::alive &&
+      type != MessageType::informed && type != MessageType::draining) {
     return base::fail(ErrorCode::protocol, "a message between processes");
   }
   Reader reader(message.payload, {});
   Answer answer{.type = type};
   answer.generation = reader.number<std::uint64_t>();
+  answer.connections = reader.number<std::uint64_t>();
   answer.text = reader.text();
   TRY_VOID(reader.finish());
   return answer;

@@ -3,9 +3,11 @@
 //   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and
 //   leave
 //                         the admin socket to the process that has taken over; use_logs: files that
-//                         were opened again, with their descriptors; ask: is it alive?
+//                         were opened again, with their descriptors; ask: is it alive?; inform:
+//                         what `status` is to tell of the other processes
 //   server → supervisor   ready (the generation is adopted by every worker), rejected (why not; the
-//                         old one goes on), alive (every worker has taken a turn)
+//                         old one goes on), alive (every worker has taken a turn), informed (one
+//                         more may come), draining (it ends; how many connections are left)
 #pragma once
 
 #include <cstdint>
@@ -21,6 +23,7 @@
 #include "config/recorded_files.h"
 #include "server/channel.h"
 #include "server/privileges.h"
+#include "server/process_facts.h"
 #include "snapshot/snapshot.h"
 
 namespace server {
@@ -32,9 +35,12 @@ enum class MessageType : std::uint32_t {
   retire = 4,
   use_logs = 5,
   ask = 6,
+  inform = 7,
   ready = 16,
   rejected = 17,
   alive = 18,
+  informed = 19,
+  draining = 20,
 };
 
 /// A listening address. TCP: one SO_REUSEPORT socket per worker. Unix: one that all share.
@@ -52,6 +58,7 @@ struct Configure {
   std::vector<config::FileRecord> files;
   std::vector<ListenerSockets> listeners;
   base::Fd admin_socket;
+  base::Fd ticket_secret;  // tls::TicketSecret's; in the first one of a process
   std::uint32_t workers = 1;
   std::uint32_t restarts = 0;  // of the server process, so far
   Identity identity;
@@ -76,9 +83,15 @@ inline constexpr MessageLimits kAnswerLimits{.payload = std::size_t{64} << 10, .
                                            base::Deadline deadline);
 [[nodiscard]] base::Result<std::vector<snapshot::ReopenedLog>> decode_logs(Message message);
 
+/// Texts are cut to what a page can show.
+[[nodiscard]] base::Result<void> send_facts(Channel& channel, const InstanceFacts& facts,
+                                            base::Deadline deadline);
+[[nodiscard]] base::Result<InstanceFacts> decode_facts(const Message& message);
+
 struct Answer {
   MessageType type;
   std::uint64_t generation = 0;
+  std::uint64_t connections = 0;  // draining
   std::string text{};  // rejected
 };
 [[nodiscard]] base::Result<void> send_answer(Channel& channel, const Answer& answer,

@@ -33,6 +33,7 @@ Configure example(const Channel& some) {
   listener.sockets.emplace_back(::dup(some.fd()));
   listener.sockets.emplace_back(::dup(some.fd()));
   message.listeners.push_back(std::move(listener));
+  message.ticket_secret = base::Fd(::dup(some.fd()));
   message.workers = 2;
   message.restarts = 1;
   message.identity = {
@@ -67,6 +68,7 @@ TEST(Messages, ConfigureArrivesAsItWasSent) {
   EXPECT_TRUE(got->listeners[0].tls);
   EXPECT_EQ(got->listeners[0].sockets.size(), 2U);
   EXPECT_FALSE(got->admin_socket);
+  EXPECT_TRUE(got->ticket_secret);
   EXPECT_EQ(got->identity.groups, (std::vector<gid_t>{7, 8}));
 }
 
@@ -113,6 +115,41 @@ TEST(Messages, ConfigureWithoutWorkersOrSocketsIsRefused) {
   configure = example(a);
   configure.listeners[0].sockets.clear();
   EXPECT_FALSE(decode_configure(sent(configure)));
+}
+
+TEST(Messages, FactsArriveAsTheyWereSent) {
+  auto [a, b] = *Channel::make_pair();
+  const base::WallTime time{std::chrono::milliseconds(1'700'000'000'123)};
+  InstanceFacts facts;
+  facts.draining = {{.pid = 7, .since = time, .connections = 3}, {.pid = 8, .since = time}};
+  facts.last_reload = {.kind = ReloadOutcome::Kind::refused,
+                       .time = time,
+                       .generation = 4,
+                       .text = std::string(5000, 'x')};
+  facts.old_program = {.pid = 9, .state = OldProgram::State::draining, .connections = 5};
+  ASSERT_TRUE(send_facts(a, facts, soon()));
+  const Message message = *b.receive(kConfigureLimits, soon());
+  EXPECT_EQ(message.type, static_cast<std::uint32_t>(MessageType::inform));
+  const auto got = decode_facts(message);
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->draining.size(), 2U);
+  EXPECT_EQ(got->draining[0].pid, 7);
+  EXPECT_EQ(got->draining[0].since, time);
+  EXPECT_EQ(got->draining[0].connections, 3U);
+  EXPECT_EQ(got->draining[1].connections, std::nullopt);
+  ASSERT_TRUE(got->last_reload);
+  EXPECT_EQ(got->last_reload->kind, ReloadOutcome::Kind::refused);
+  EXPECT_EQ(got->last_reload->generation, 4U);
+  EXPECT_EQ(got->last_reload->text, std::string(2048, 'x'));
+  EXPECT_EQ(got->old_program, facts.old_program);
+  for (std::size_t length = 0; length < message.payload.size(); ++length) {
+    EXPECT_FALSE(decode_facts({.type = message.type, .payload = message.payload.substr(0, length)}))
+        << length;
+  }
+  ASSERT_TRUE(send_facts(a, {}, soon()));
+  const auto none = decode_facts(*b.receive(kConfigureLimits, soon()));
+  EXPECT_FALSE(none->last_reload);
+  EXPECT_FALSE(none->old_program);
 }
 
 TEST(Messages, ReopenedLogsArriveWithTheirFiles) {

@@ -19,11 +19,20 @@ using upstream::NameInUse;
 struct Question {
   const NameInUse* name = nullptr;
   std::shared_ptr<io::Resolver> resolver{};
-  std::optional<base::Result<io::Resolution>> answer{};
+  std::optional<base::Result<void>> answer{};
 };
 
 async::Task<void> look_up(Question* question, base::Deadline deadline) {
-  question->answer.emplace(co_await question->resolver->resolve(question->name->host, 0, deadline));
+  const NameInUse& name = *question->name;
+  base::Result<void> outcome;
+  if (name.is_service) {
+    const auto answer = co_await question->resolver->resolve_service(name.host, deadline);
+    if (!answer) outcome = base::fail(answer.error());
+  } else {
+    const auto answer = co_await question->resolver->resolve(name.host, 0, deadline);
+    if (!answer) outcome = base::fail(answer.error());
+  }
+  question->answer = outcome;
 }
 
 void report(const Question& question, bool is_error, config::Diagnostics& diagnostics) {

@@ -159,9 +159,12 @@ void choose_identity(Opening& opening, config::Diagnostics& diagnostics) {
   }
 }
 
-void make_temporary_directory(const Opening& opening, config::Diagnostics& diagnostics) {
-  const std::string& path = opening.message.load.temporary_directory;
+/// Each user has one of its own: instances with other users share the state directory, and so does
+/// the process that drains when `user` has changed.
+void make_temporary_directory(Opening& opening, config::Diagnostics& diagnostics) {
+  std::string& path = opening.message.load.temporary_directory;
   const Identity& identity = opening.message.identity;
+  if (identity.change) path += fmt::format("-{}", identity.user);
   base::Result<void> made = make_directories(directory_of(path), 0755);
   if (made) made = make_directories(path, 0700);
   if (made && identity.change && ::lchown(path.c_str(), identity.user, identity.group) != 0) {
@@ -277,6 +280,20 @@ std::string one_line(const config::Diagnostic& diagnostic) {
   if (diagnostic.file.empty()) return diagnostic.message;
   if (diagnostic.line == 0) return fmt::format("{} in {}", diagnostic.message, diagnostic.file);
   return fmt::format("{} in {}:{}", diagnostic.message, diagnostic.file, diagnostic.line);
+}
+
+std::string in_short(const config::Diagnostics& diagnostics) {
+  std::string first;
+  std::size_t others = 0;
+  for (const config::Diagnostic& diagnostic : diagnostics.list()) {
+    if (diagnostic.severity != config::Severity::error) continue;
+    if (first.empty()) {
+      first = one_line(diagnostic);
+    } else {
+      ++others;
+    }
+  }
+  return others == 0 ? first : fmt::format("{}, and {} more", first, others);
 }
 
 }  // namespace server

@@ -68,5 +68,7 @@ void unlink_sockets(std::span<const ListenerSockets> gone, std::span<const Liste
 
 /// "MESSAGE in FILE:LINE", for the error log.
 [[nodiscard]] std::string one_line(const config::Diagnostic& diagnostic);
+/// The first of the errors, in one line.
+[[nodiscard]] std::string in_short(const config::Diagnostics& diagnostics);
 
 }  // namespace server

@@ -38,7 +38,7 @@ struct Paths {
   std::string admin_socket;
   std::string control_socket;
   std::string state_directory;
-  std::string temporary_directory;
+  std::string temporary_directory;  // started as root: with "-UID" of `user` added
 };
 
 /// `prefix` and `configuration` as -p and -c gave them, empty if they did not. A relative prefix

@@ -53,10 +53,10 @@ void Pressure::leave(const Member& member) {
   std::erase(members_, &member);
 }
 
-void Pressure::shed(const Member* self) {
+void Pressure::shed(const Member* self, Shortage shortage) {
   const std::scoped_lock lock(mutex_);
   for (const Member* member : members_) {
-    if (member != self) member->shed();
+    if (member != self) member->shed(shortage);
   }
 }
 

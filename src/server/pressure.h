@@ -45,16 +45,19 @@ class Pressure {
 
   // --- workers
 
-  /// A worker's part. `shed` is called from any thread: it makes the worker close what is idle.
+  enum class Shortage : std::uint8_t { descriptors, memory };
+
+  /// A worker's part. `shed` is called from any thread: it makes the worker close what is idle, and
+  /// tell of the shortage if nobody has.
   struct Member {
     const observe::Counters& counters;
-    std::function<void()> shed;
+    std::function<void(Shortage)> shed;
   };
   /// Until leave(); shed is not called after that.
   void join(const Member& member);
   void leave(const Member& member);
   /// Makes every worker but `self` (null: every worker) close what is idle.
-  void shed(const Member* self);
+  void shed(const Member* self, Shortage shortage);
 
   // --- descriptors
 
@@ -77,7 +80,6 @@ class Pressure {
 
   // --- episodes: each shortage is told once, until it has been away for a while
 
-  enum class Shortage : std::uint8_t { descriptors, memory };
   enum class Stage : std::uint8_t { closing_idle, waiting };
   /// True for the first to ask in an episode.
   [[nodiscard]] bool begins_episode(Shortage shortage, Stage stage, base::TimePoint now) noexcept;

@@ -54,8 +54,8 @@ TEST_F(PressureTest, CountsADescriptorByItsNumber) {
 }
 
 TEST_F(PressureTest, CountsAClientWithoutABackendTwice) {
-  const Pressure::Member a{.counters = first, .shed = [] {}};
-  const Pressure::Member b{.counters = second, .shed = [] {}};
+  const Pressure::Member a{.counters = first, .shed = [](Pressure::Shortage) {}};
+  const Pressure::Member b{.counters = second, .shed = [](Pressure::Shortage) {}};
   pressure.join(a);
   pressure.join(b);
   first.add(Counter::connections_active, 300);
@@ -69,7 +69,7 @@ TEST_F(PressureTest, CountsAClientWithoutABackendTwice) {
 }
 
 TEST_F(PressureTest, SurvivesCountersThatAreReadWhileTheyChange) {
-  const Pressure::Member a{.counters = first, .shed = [] {}};
+  const Pressure::Member a{.counters = first, .shed = [](Pressure::Shortage) {}};
   pressure.join(a);
   first.add(Counter::connections_idle, 5);  // not active yet, in the reader's eyes
   EXPECT_EQ(pressure.judge(500), Supply::plenty);
@@ -79,15 +79,15 @@ TEST_F(PressureTest, SurvivesCountersThatAreReadWhileTheyChange) {
 TEST_F(PressureTest, AsksEveryOtherMember) {
   int asked_a = 0;
   int asked_b = 0;
-  const Pressure::Member a{.counters = first, .shed = [&] { ++asked_a; }};
-  const Pressure::Member b{.counters = second, .shed = [&] { ++asked_b; }};
+  const Pressure::Member a{.counters = first, .shed = [&](Pressure::Shortage) { ++asked_a; }};
+  const Pressure::Member b{.counters = second, .shed = [&](Pressure::Shortage) { ++asked_b; }};
   pressure.join(a);
   pressure.join(b);
-  pressure.shed(&a);
+  pressure.shed(&a, Pressure::Shortage::descriptors);
   EXPECT_EQ(asked_a, 0);
   EXPECT_EQ(asked_b, 1);
   pressure.leave(b);
-  pressure.shed(nullptr);
+  pressure.shed(nullptr, Pressure::Shortage::memory);
   EXPECT_EQ(asked_a, 1);
   EXPECT_EQ(asked_b, 1);
   pressure.leave(a);

@@ -30,9 +30,13 @@ int lowest_free_descriptor(std::uint64_t limit) noexcept {
 }  // namespace
 
 Relief::Relief(Pressure& pressure, Surroundings around)
-    : pressure_(pressure), around_(around), member_{.counters = around.counters, .shed = [this] {
-                                                      around_.loop.post([this] { close_idle(); });
-                                                    }} {
+    : pressure_(pressure),
+      around_(around),
+      member_{.counters = around.counters, .shed = [this](Shortage shortage) {
+                around_.loop.post([this, shortage] {
+                  if (close_idle() > 0) tell(shortage, Stage::closing_idle);
+                });
+              }} {
   pressure_.join(member_);
   around_.loop.set_relief([this] {
     relieve(Shortage::descriptors);
@@ -65,7 +69,7 @@ void Relief::tell(Shortage shortage, Stage stage) {
 
 void Relief::relieve(Shortage shortage) {
   tell(shortage, Stage::closing_idle);
-  if (close_idle() == 0) pressure_.shed(&member_);
+  if (close_idle() == 0) pressure_.shed(&member_, shortage);
 }
 
 void Relief::on_accept(int descriptor) {

@@ -1,21 +1,22 @@
 #include "server/server.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
 #include "observe/error_log.h"
+#include "proxy/site.h"
 #include "server/crash_report.h"
 #include "server/machine.h"
 
 namespace server {
 namespace {
-
-// nginx's default for ssl_session_timeout is 5 minutes; a snapshot may ask for more.
-constexpr std::chrono::seconds kTicketLifetime{std::chrono::hours(24)};
 
 /// The sockets of one worker: one of each address, several where there are more sockets than
 /// workers, and one that it shares where there are fewer.
@@ -46,17 +47,22 @@ struct Server::Adoption {
   }
 };
 
-Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned workers)
-    : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, kTicketLifetime)),
+// nginx's default for ssl_session_timeout is 5 minutes; a snapshot may ask for more.
+Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned workers,
+               tls::TicketSecret tickets)
+    : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, tls::TicketSecret::kLongestLifetime,
+                                                     std::move(tickets))),
       pressure_(descriptor_limit()),
       memory_watch_(control, pressure_),
       logs_(clock, layout_, accesslog::LogThread::Mode::thread),
       control_(control) {
+  logs_.carry_errors();
   for (unsigned index = 0; index < workers; ++index) {
     workers_.push_back(std::make_unique<WorkerThread>(
         index, WorkerThread::Shared{.clock = clock,
                                     .signer = signer_,
                                     .ticket_keys = ticket_keys_,
+                                    .session_caches = session_caches_,
                                     .layout = layout_,
                                     .refusals = refusals_,
                                     .handshakes = handshakes_,
@@ -75,15 +81,14 @@ Server::~Server() {
 
 // The signer has the snapshot's keys for as long as a worker, or one of its connections, has the
 // snapshot.
-std::expected<void, std::string> Server::hold_keys(Generation& generation) {
-  TRY(auto keys, signer_.hold(generation.snapshot->private_keys()));
+void Server::hold_keys(Generation& generation) {
+  auto keys = signer_.hold(generation.snapshot->private_keys());
   struct Kept {
     tls::InProcessSigner::Hold keys;
     std::shared_ptr<const snapshot::Snapshot> snapshot;
   };
   const auto kept = std::make_shared<const Kept>(std::move(keys), std::move(generation.snapshot));
   generation.snapshot = {kept, kept->snapshot.get()};
-  return {};
 }
 
 void Server::adopt(Generation generation, Adopted adopted) {
@@ -91,7 +96,7 @@ void Server::adopt(Generation generation, Adopted adopted) {
   adoption->generation = std::move(generation);
   adoption->adopted = std::move(adopted);
   adoption->waiting_for = workers_.size();
-  if (const auto held = hold_keys(adoption->generation); !held) adoption->problem = held.error();
+  hold_keys(adoption->generation);
   std::erase_if(snapshots_, [](const auto& snapshot) { return snapshot.expired(); });
   snapshots_.push_back(adoption->generation.snapshot);
   if (ending_) adoption->problem = "the server is ending";
@@ -126,19 +131,30 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
   adoption->waiting_for = workers_.size();
   generation_ = adoption->generation.number;
   set_crash_generation(generation_);
+  signer_.keep_ready(adoption->generation.snapshot->process.worker_certificates);
   memory_watch_.set_limit(memory_limit(adoption->generation.snapshot->process.machine.memory));
   snapshot_ = adoption->generation.snapshot;
   number_places();
   logs_.report_to(adoption->generation.snapshot->error_log);
   listeners_.clear();
   for (const ListenerSockets& listener : adoption->generation.listeners) {
-    listeners_.push_back({listener.address.text(), listener.tls});
+    const auto& groups = snapshot_->listing().groups;
+    const auto group = std::ranges::find_if(
+        groups, [&](const auto& each) { return each->address == listener.address; });
+    listeners_.push_back({.address = listener.address.text(),
+                          .tls = listener.tls,
+                          .proxy_protocol = group != groups.end() && (*group)->proxy_protocol});
   }
+  not_listening_.clear();
   for (const auto& worker : workers_) {
     worker->commit(of_worker(adoption->generation.listeners, worker->index(), workers_.size()),
-                   [this, adoption](base::Result<void> result) {
-                     if (!adoption->count(result)) return;
-                     readiness_.listening = true;
+                   [this, adoption](std::vector<std::string> failures) {
+                     std::ranges::move(failures, std::back_inserter(not_listening_));
+                     if (!adoption->count({})) return;
+                     readiness_.listening = not_listening_.empty();
+                     // A configuration is built in many small pieces, most of which are gone now:
+                     // of 10,000 servers with certificates, 20 MB.
+                     ::malloc_trim(0);
                      adoption->adopted({});
                    });
   }

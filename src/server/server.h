@@ -39,7 +39,9 @@ class Server final : private observe::Totals {
  public:
   using Adopted = std::move_only_function<void(std::expected<void, std::string>)>;
 
-  Server(const base::Clock& clock, io::EventLoop& control, unsigned workers);
+  /// `tickets`: whoever else has it resumes this one's TLS sessions.
+  Server(const base::Clock& clock, io::EventLoop& control, unsigned workers,
+         tls::TicketSecret tickets);
   /// Ends the workers; connections must have been given up by terminate() or ended by quit().
   ~Server();
   Server(const Server&) = delete;
@@ -60,6 +62,7 @@ class Server final : private observe::Totals {
   struct ListenerStatus {
     std::string address;
     bool tls;
+    bool proxy_protocol;
   };
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   /// What is served; null before the first adoption.
@@ -67,6 +70,13 @@ class Server final : private observe::Totals {
     return snapshot_;
   }
   [[nodiscard]] const std::vector<ListenerStatus>& listeners() const noexcept { return listeners_; }
+  /// Which worker does not listen where it should, a sentence each.
+  [[nodiscard]] const std::vector<std::string>& not_listening() const noexcept {
+    return not_listening_;
+  }
+  [[nodiscard]] std::uint64_t connections() const noexcept {
+    return sum(observe::Counter::connections_active);
+  }
   [[nodiscard]] const std::vector<std::unique_ptr<WorkerThread>>& workers() const noexcept {
     return workers_;
   }
@@ -81,7 +91,7 @@ class Server final : private observe::Totals {
   struct Adoption;
   void switch_logs(std::shared_ptr<const std::vector<snapshot::ReopenedLog>> logs,
                    std::function<void()> done);
-  [[nodiscard]] std::expected<void, std::string> hold_keys(Generation& generation);
+  void hold_keys(Generation& generation);
   void commit(std::shared_ptr<Adoption> adoption);
   void number_places();
   [[nodiscard]] std::uint64_t sum(observe::Counter counter) const noexcept override;
@@ -93,6 +103,7 @@ class Server final : private observe::Totals {
   observe::Readiness readiness_;
   tls::InProcessSigner signer_;
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
+  std::shared_ptr<tls::SessionCaches> session_caches_ = std::make_shared<tls::SessionCaches>();
   Pressure pressure_;
   MemoryWatch memory_watch_;
   mutable observe::Counters own_counters_{layout_};  // of what no worker counts; set when read
@@ -100,6 +111,7 @@ class Server final : private observe::Totals {
   std::vector<std::weak_ptr<const snapshot::Snapshot>> snapshots_;  // also those that are ending
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<ListenerStatus> listeners_;
+  std::vector<std::string> not_listening_;
   io::EventLoop& control_;
   std::uint64_t generation_ = 0;
   std::shared_ptr<const snapshot::Snapshot> snapshot_;

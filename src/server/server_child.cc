@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,7 +39,11 @@ base::Result<std::unique_ptr<ServerChild>> ServerChild::spawn(
     auto environment = server_environment(machine.environment, ::environ);
     exec_server_process(ends.second.fd(), environment);
   }
-  return std::unique_ptr<ServerChild>(new ServerChild(child, std::move(ends.first)));
+  return adopt(child, std::move(ends.first));
+}
+
+std::unique_ptr<ServerChild> ServerChild::adopt(pid_t pid, Channel channel) {
+  return std::unique_ptr<ServerChild>(new ServerChild(pid, std::move(channel)));
 }
 
 base::Result<void> ServerChild::configure(const Configure& message) {
@@ -56,7 +61,17 @@ void ServerChild::ask() {
                                    now() + kAnswerPatience));
 }
 
+void ServerChild::inform(InstanceFacts facts) {
+  if (!channel_) return;
+  if (informing_) {
+    news_ = std::move(facts);
+    return;
+  }
+  informing_ = send_facts(*channel_, facts, now() + kAnswerPatience).has_value();
+}
+
 void ServerChild::end(MessageType how, std::optional<base::Duration> patience) {
+  if (!ending_since_) ending_since_ = std::chrono::system_clock::now();
   const auto told =
       channel_ ? channel_->send(static_cast<std::uint32_t>(how), {}, {}, now() + kAnswerPatience)
                : base::fail(base::ErrorCode::end_of_stream);
@@ -74,6 +89,12 @@ base::Result<Answer> ServerChild::receive() {
   if (!answer) {
     channel_.reset();
     kill_at_ = std::min(kill_at_, now() + kTerminatePatience);
+    return answer;
+  }
+  if (answer->type == MessageType::draining) connections_ = answer->connections;
+  if (answer->type == MessageType::informed) {
+    informing_ = false;
+    if (auto news = std::exchange(news_, std::nullopt)) inform(*std::move(news));
   }
   return answer;
 }
@@ -82,18 +103,26 @@ void ServerChild::kill() noexcept { ::kill(pid_, SIGKILL); }
 
 base::TimePoint ServerChild::due() const noexcept { return std::min(terminate_at_, kill_at_); }
 
-std::string ServerChild::on_time() {
-  if (kill_at_ <= now()) {
+std::string ServerChild::on_time(base::TimePoint now) {
+  if (kill_at_ <= now) {
     kill_at_ = base::kNoDeadline;
     kill();
     return fmt::format("server process {} does not end, killing it", pid_);
   }
-  if (terminate_at_ > now()) return {};
+  if (terminate_at_ > now) return {};
   end(MessageType::terminate);
   return fmt::format(
       "server process {} still has connections after worker_shutdown_timeout, "
       "closing them",
       pid_);
+}
+
+std::string describe_exit(std::string_view what, pid_t pid, int status) {
+  if (WIFSIGNALED(status)) {
+    return fmt::format("{} {} exited on signal {}{}", what, pid, WTERMSIG(status),
+                       WCOREDUMP(status) ? " (core dumped)" : "");
+  }
+  return fmt::format("{} {} exited with code {}", what, pid, WEXITSTATUS(status));
 }
 
 }  // namespace server

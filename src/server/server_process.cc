@@ -12,9 +12,11 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "observe/error_log.h"
+#include "observe/journal.h"
 #include "server/admin.h"
 #include "server/channel.h"
 #include "server/crash_report.h"
@@ -23,28 +25,46 @@
 #include "server/privileges.h"
 #include "server/server.h"
 #include "server/signals.h"
+#include "tls/ticket_secret.h"
 
 namespace server {
 namespace {
 
 constexpr int kChannelDescriptor = 3;
 constexpr std::chrono::seconds kPatience{30};
+// How often a process that ends says how many connections it has left, if that has changed.
+constexpr std::chrono::seconds kDrainingPause{1};
 // A worker that hangs must not keep a process alive that was told to end at once.
 constexpr unsigned kTerminateSeconds = 10;
 
 base::Deadline soon() { return std::chrono::steady_clock::now() + kPatience; }
 
-class ServerProcess final : private io::Pollable {
+/// The supervisor's; one of its own if that can't be had: then sessions end with this process.
+tls::TicketSecret ticket_secret(base::Fd file) {
+  const base::TimePoint now = std::chrono::steady_clock::now();
+  auto secret = tls::TicketSecret::take(std::move(file), now);
+  if (secret) return *std::move(secret);
+  fmt::print(stderr, "{}",
+             observe::for_stderr(fmt::format("sallyport: [alert] server process: {}\n",
+                                             base::describe(secret.error()))));
+  return tls::TicketSecret::make(now);
+}
+
+class ServerProcess final : private io::Pollable, private io::Timer {
  public:
   ServerProcess(Channel channel, Configure first);
   int run();
 
  private:
   void on_events(std::uint32_t events) noexcept override;
+  void on_timer() noexcept override;
   [[nodiscard]] bool has_message() const;
   void take_message();
   void configure(Configure message);
-  void answer(MessageType type, std::uint64_t generation, std::string text = {});
+  void answer(const Answer& message);
+  void reject(std::uint64_t generation, std::string why) {
+    answer({.type = MessageType::rejected, .generation = generation, .text = std::move(why)});
+  }
   void use_logs(std::vector<snapshot::ReopenedLog> logs);
   void quit();
   void terminate(int status);
@@ -57,6 +77,8 @@ class ServerProcess final : private io::Pollable {
   std::unique_ptr<Admin> admin_;
   std::shared_ptr<const observe::ErrorLog> log_;  // the newest configuration's
   bool adopting_ = false;
+  bool ending_ = false;
+  std::optional<std::uint64_t> told_connections_;
   int exit_status_ = 0;
 };
 
@@ -68,7 +90,7 @@ ServerProcess::ServerProcess(Channel channel, Configure first)
              .restarts = first.restarts,
              .started = clock_.wall(),
              .owner = ::getuid()},
-      server_(clock_, control_, first.workers) {
+      server_(clock_, control_, first.workers, ticket_secret(std::move(first.ticket_secret))) {
   if (first.admin_socket) {
     auto admin = Admin::start(control_, first.admin_socket.duplicate(), server_, facts_);
     if (admin) admin_ = std::move(*admin);
@@ -118,8 +140,16 @@ void ServerProcess::take_message() {
     }
     case MessageType::quit: quit(); break;
     case MessageType::ask:
-      server_.ask([this] { answer(MessageType::alive, server_.generation()); });
+      server_.ask(
+          [this] { answer({.type = MessageType::alive, .generation = server_.generation()}); });
       break;
+    case MessageType::inform: {
+      auto facts = decode_facts(*message);
+      if (!facts) return terminate(1);
+      facts_.instance = *std::move(facts);
+      answer({.type = MessageType::informed});
+      break;
+    }
     case MessageType::terminate: terminate(0); break;
     default: return terminate(1);
   }
@@ -129,14 +159,14 @@ void ServerProcess::take_message() {
 
 void ServerProcess::configure(Configure message) {
   const std::uint64_t number = message.generation;
-  if (adopting_) return answer(MessageType::rejected, number, "another one is being adopted");
+  if (adopting_) return reject(number, "another one is being adopted");
   config::Diagnostics diagnostics;
   config::ReceivedFiles files(message.prefixes, std::move(message.files));
   Generation generation{.number = number,
                         .snapshot = snapshot::load(message.load, files, diagnostics),
                         .listeners = std::move(message.listeners)};
   if (generation.snapshot == nullptr || diagnostics.has_errors()) {
-    return answer(MessageType::rejected, number, diagnostics.render());
+    return reject(number, diagnostics.render());
   }
   log_ = generation.snapshot->error_log;
   redirect_stderr(*log_);
@@ -145,15 +175,14 @@ void ServerProcess::configure(Configure message) {
   server_.adopt(std::move(generation), [this, number](std::expected<void, std::string> adopted) {
     adopting_ = false;
     if (adopted) {
-      answer(MessageType::ready, number);
+      answer({.type = MessageType::ready, .generation = number});
     } else {
-      answer(MessageType::rejected, number, adopted.error());
+      reject(number, adopted.error());
     }
   });
 }
 
-void ServerProcess::answer(MessageType type, std::uint64_t generation, std::string text) {
-  const Answer message{.type = type, .generation = generation, .text = std::move(text)};
+void ServerProcess::answer(const Answer& message) {
   if (!send_answer(channel_, message, soon())) terminate(1);
 }
 
@@ -163,7 +192,15 @@ void ServerProcess::use_logs(std::vector<snapshot::ReopenedLog> logs) {
   });
 }
 
+void ServerProcess::on_timer() noexcept {
+  const std::uint64_t left = server_.connections();
+  if (left != told_connections_) answer({.type = MessageType::draining, .connections = left});
+  told_connections_ = left;
+  control_.timers().set(*this, control_.now() + kDrainingPause);
+}
+
 void ServerProcess::quit() {
+  if (!std::exchange(ending_, true)) on_timer();
   server_.quit([this] {
     if (admin_ == nullptr) return control_.stop();
     admin_->stop();
@@ -178,7 +215,8 @@ void ServerProcess::terminate(int status) {
 }
 
 int fail(std::string_view what) {
-  fmt::print(stderr, "sallyport: [emerg] server process: {}\n", what);
+  fmt::print(stderr, "{}",
+             observe::for_stderr(fmt::format("sallyport: [emerg] server process: {}\n", what)));
   return 1;
 }
 

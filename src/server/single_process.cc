@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "observe/error_log.h"
+#include "observe/journal.h"
 #include "server/admin.h"
 #include "server/local_socket.h"
 #include "server/machine.h"
@@ -46,6 +47,7 @@ class SingleProcess final : private io::Pollable, private io::Timer {
   void on_started(const std::expected<void, std::string>& adopted);
   void reload();
   void reopen();
+  void note_reload(ReloadOutcome::Kind kind, std::string text);
   void fail(std::string_view message);
   void end(int how);
 
@@ -75,7 +77,7 @@ SingleProcess::SingleProcess(const StartOptions& options, Opening opening, Daemo
              .started = clock_.wall(),
              .owner = ::getuid()},
       current_(std::move(opening)),
-      server_(clock_, control_, current_.message.workers) {}
+      server_(clock_, control_, current_.message.workers, tls::TicketSecret::make(clock_.now())) {}
 
 int SingleProcess::run() {
   auto socket = open_local_socket(options_.paths.admin_socket);
@@ -115,7 +117,7 @@ void SingleProcess::on_started(const std::expected<void, std::string>& adopted) 
 }
 
 void SingleProcess::fail(std::string_view message) {
-  fmt::print(stderr, "sallyport: [emerg] {}\n", message);
+  fmt::print(stderr, "{}", observe::for_stderr(fmt::format("sallyport: [emerg] {}\n", message)));
   exit_status_ = 1;
   end(SIGTERM);
 }
@@ -179,6 +181,7 @@ void SingleProcess::reload() {
                one_line(diagnostic));
   }
   if (!next_) {
+    note_reload(ReloadOutcome::Kind::refused, in_short(diagnostics));
     return log->write(Level::emerg,
                       "not reloaded: the configuration has errors, the old one goes on");
   }
@@ -193,13 +196,22 @@ void SingleProcess::reload() {
           current_ = std::move(*next_);
           current_.snapshot->error_log->write(
               Level::notice, fmt::format("reloaded: generation {}; {}", generation_, report));
+          note_reload(ReloadOutcome::Kind::applied, report);
         } else {
           unlink_sockets(next_->message.listeners, current_.message.listeners);
           restore_options(current_);
           log->write(Level::emerg, "not reloaded: " + adopted.error());
+          note_reload(ReloadOutcome::Kind::refused, adopted.error());
         }
         next_.reset();
       });
+}
+
+void SingleProcess::note_reload(ReloadOutcome::Kind kind, std::string text) {
+  facts_.instance.last_reload = ReloadOutcome{.kind = kind,
+                                              .time = clock_.wall(),
+                                              .generation = server_.generation(),
+                                              .text = std::move(text)};
 }
 
 }  // namespace

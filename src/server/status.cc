@@ -7,8 +7,10 @@
 #include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "server/build_info.h"
+#include "server/old_program.h"
 #include "server/server.h"
 #include "server/warnings.h"
 #include "server/worker_reports.h"
@@ -137,6 +139,32 @@ Json machine_json(const Pressure& pressure) {
             {"short", pressure.is_recent(Shortage::memory, now)}}}};
 }
 
+Json draining_json(std::span<const DrainingProcess> processes) {
+  Json all = Json::array();
+  for (const DrainingProcess& process : processes) {
+    Json each{{"pid", process.pid}, {"since", time_text(process.since)}};
+    each["connections"] = process.connections ? Json(*process.connections) : Json();
+    all.push_back(std::move(each));
+  }
+  return all;
+}
+
+Json old_program_json(const std::optional<OldProgram>& program) {
+  if (!program) return nullptr;
+  return {{"pid", program->pid},
+          {"state", name_of(program->state)},
+          {"connections", program->connections ? Json(*program->connections) : Json()}};
+}
+
+Json reload_json(const std::optional<ReloadOutcome>& outcome) {
+  if (!outcome) return nullptr;
+  const bool applied = outcome->kind == ReloadOutcome::Kind::applied;
+  return {{"time", time_text(outcome->time)},
+          {"outcome", applied ? "applied" : "refused"},
+          {"generation", outcome->generation},
+          {"text", outcome->text}};
+}
+
 }  // namespace
 
 std::string status_json(const StatusFacts& facts) {
@@ -159,19 +187,25 @@ std::string status_json(const StatusFacts& facts) {
   status["server_started"] = time_text(facts.process.started);
   status["server_uptime_seconds"] =
       std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.process.started).count();
+  status["draining"] = draining_json(facts.process.instance.draining);
+  status["old_program"] = old_program_json(facts.process.instance.old_program);
+  status["last_reload"] = reload_json(facts.process.instance.last_reload);
   Json& warnings = status["warnings"] = Json::array();
   for (const Warning& warning : warnings_of({.readings = facts.readings,
                                              .lately = facts.lately,
                                              .certificates = certificates,
                                              .clusters = clusters,
                                              .silent_workers = silent,
+                                             .not_listening = server.not_listening(),
                                              .restarts = facts.process.restarts,
                                              .now = facts.now})) {
     warnings.push_back({{"about", warning.about}, {"text", warning.text}});
   }
   Json& listeners = status["listeners"] = Json::array();
   for (const auto& listener : server.listeners()) {
-    listeners.push_back({{"address", listener.address}, {"tls", listener.tls}});
+    listeners.push_back({{"address", listener.address},
+                         {"tls", listener.tls},
+                         {"proxy_protocol", listener.proxy_protocol}});
   }
   status["workers"] = workers_of(server);
   status["machine"] = machine_json(server.pressure());

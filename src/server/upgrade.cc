@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,12 +17,21 @@
 namespace server {
 namespace {
 
-constexpr const char* kVariable = "SALLYPORT_SOCKETS";
+constexpr const char* kSockets = "SALLYPORT_SOCKETS";
+constexpr const char* kActivated = "SALLYPORT_ACTIVATED";
+constexpr const char* kTickets = "SALLYPORT_TICKETS";
+constexpr const char* kOldProgram = "SALLYPORT_OLD_PROGRAM";
 
 bool is_listening(int fd) {
   int listening = 0;
   socklen_t size = sizeof listening;
   return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+bool is_packet_socket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
 base::Address address_of(int fd) {
@@ -31,19 +41,46 @@ base::Address address_of(int fd) {
   return base::Address::from_native(reinterpret_cast<const sockaddr*>(&storage), size);
 }
 
+/// The descriptors that a variable names, which is gone then; 0 to 2 are never among them.
+std::vector<int> take_numbers(const char* variable) {
+  const char* value = std::getenv(variable);
+  const std::string all = value != nullptr ? value : "";
+  ::unsetenv(variable);
+  std::vector<int> numbers;
+  for (std::string_view rest = all; !rest.empty();) {
+    const std::string_view word = rest.substr(0, rest.find(';'));
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    const auto number = base::parse_number<std::uint16_t>(word);
+    if (number && *number > STDERR_FILENO) numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+base::Fd owned(int number) {
+  ::fcntl(number, F_SETFD, FD_CLOEXEC);
+  return base::Fd(number);
+}
+
 }  // namespace
 
 base::Result<pid_t> start_new_binary(const std::vector<std::string>& command,
-                                     std::span<const ListenerSockets> listeners) {
+                                     std::span<const ListenerSockets> listeners,
+                                     const base::Fd& tickets, const base::Fd& old_program) {
   // Everything that allocates comes before the fork.
-  std::string sockets;
   std::vector<int> descriptors;
+  std::vector<int> activated;
   for (const ListenerSockets& listener : listeners) {
     for (const base::Fd& socket : listener.sockets) {
-      sockets += fmt::format("{}{}", sockets.empty() ? "" : ";", socket.get());
       descriptors.push_back(socket.get());
+      if (listener.activated) activated.push_back(socket.get());
     }
   }
+  const std::string sockets = fmt::format("{}", fmt::join(descriptors, ";"));
+  const std::string managers = fmt::format("{}", fmt::join(activated, ";"));
+  const std::string secret = tickets ? fmt::format("{}", tickets.get()) : "";
+  if (tickets) descriptors.push_back(tickets.get());
+  const std::string news = old_program ? fmt::format("{}", old_program.get()) : "";
+  if (old_program) descriptors.push_back(old_program.get());
   std::vector<std::string> words = command;
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
@@ -53,37 +90,39 @@ base::Result<pid_t> start_new_binary(const std::vector<std::string>& command,
   if (child < 0) return base::fail(base::error_from_errno(errno, "fork() failed"));
   if (child > 0) return child;
   restore_signals();
-  ::setenv(kVariable, sockets.c_str(), 1);
+  ::setenv(kSockets, sockets.c_str(), 1);
+  if (!managers.empty()) ::setenv(kActivated, managers.c_str(), 1);
+  if (!secret.empty()) ::setenv(kTickets, secret.c_str(), 1);
+  if (!news.empty()) ::setenv(kOldProgram, news.c_str(), 1);
   for (const int fd : descriptors) ::fcntl(fd, F_SETFD, 0);
   ::execvp(arguments.front(), arguments.data());
   ::_exit(127);
 }
 
-bool has_inherited_sockets() { return std::getenv(kVariable) != nullptr; }
+bool has_inherited_sockets() { return std::getenv(kSockets) != nullptr; }
 
-std::vector<ListenerSockets> take_inherited_sockets() {
-  std::vector<ListenerSockets> listeners;
-  const char* value = std::getenv(kVariable);
-  if (value == nullptr) return listeners;
-  std::string all = value;
-  ::unsetenv(kVariable);
-  std::string_view rest = all;
-  while (!rest.empty()) {
-    const std::string_view word = rest.substr(0, rest.find(';'));
-    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    const auto number = base::parse_number<std::uint16_t>(word);
-    if (!number || *number <= STDERR_FILENO || !is_listening(*number)) continue;
-    base::Fd socket(*number);
-    ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
-    const base::Address address = address_of(socket.get());
-    auto same = std::ranges::find(listeners, address, &ListenerSockets::address);
-    if (same == listeners.end()) {
-      listeners.push_back({.address = address});
-      same = std::prev(listeners.end());
+Inheritance take_inheritance() {
+  Inheritance all;
+  const std::vector<int> activated = take_numbers(kActivated);
+  for (const int number : take_numbers(kTickets)) {
+    if (::fcntl(number, F_GETFD) >= 0 && !is_listening(number)) all.tickets = owned(number);
+  }
+  for (const int number : take_numbers(kOldProgram)) {
+    if (is_packet_socket(number)) all.old_program = owned(number);
+  }
+  for (const int number : take_numbers(kSockets)) {
+    if (!is_listening(number)) continue;
+    base::Fd socket = owned(number);
+    const base::Address address = address_of(number);
+    auto same = std::ranges::find(all.listeners, address, &ListenerSockets::address);
+    if (same == all.listeners.end()) {
+      all.listeners.push_back({.address = address});
+      same = std::prev(all.listeners.end());
     }
+    same->activated = same->activated || std::ranges::find(activated, number) != activated.end();
     same->sockets.push_back(std::move(socket));
   }
-  return listeners;
+  return all;
 }
 
 }  // namespace server

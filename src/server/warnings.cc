@@ -99,20 +99,26 @@ std::int64_t CertificateFacts::days_left(base::WallTime now) const noexcept {
 std::vector<CertificateFacts> certificates_of(const snapshot::Snapshot& snapshot) {
   std::vector<CertificateFacts> all;
   std::set<std::pair<std::string, std::uint64_t>> seen;
+  const auto add = [&](const std::string& name, const tls::Certificate& certificate) {
+    if (!seen.emplace(name, certificate.id()).second) return;
+    const auto& facts = certificate.facts();
+    all.push_back({.file = name,
+                   .subject = facts.subject,
+                   .names = facts.dns_names,
+                   .issuer = facts.issuer,
+                   .serial = facts.serial,
+                   .not_before = facts.not_before,
+                   .not_after = facts.not_after});
+    auto& names = all.back().names;
+    names.insert(names.end(), facts.ip_addresses.begin(), facts.ip_addresses.end());
+  };
   for (const auto& server : snapshot.listing().servers) {
     for (const auto& file : *server->level->get<tls::TlsOptions>().certificates) {
-      if (!seen.emplace(file.name, file.certificate->id()).second) continue;
-      const auto& facts = file.certificate->facts();
-      all.push_back({.file = file.name,
-                     .subject = facts.subject,
-                     .names = facts.dns_names,
-                     .issuer = facts.issuer,
-                     .serial = facts.serial,
-                     .not_before = facts.not_before,
-                     .not_after = facts.not_after});
-      auto& names = all.back().names;
-      names.insert(names.end(), facts.ip_addresses.begin(), facts.ip_addresses.end());
+      add(file.name, *file.certificate);
     }
+  }
+  for (const auto& [file, certificate] : snapshot.listing().client_certificates) {
+    add(file, *certificate);
   }
   std::ranges::sort(
       all, {}, [](const CertificateFacts& each) { return std::tie(each.not_after, each.file); });
@@ -124,6 +130,7 @@ std::vector<Warning> warnings_of(const Observations& observations) {
   for (const unsigned worker : observations.silent_workers) {
     warnings.push_back({"worker", fmt::format("worker {} does not answer: it hangs", worker)});
   }
+  for (const std::string& text : observations.not_listening) warnings.push_back({"worker", text});
   about_clusters(observations, warnings);
   about_certificates(observations, warnings);
   if (observations.restarts != 0) {

@@ -39,6 +39,7 @@ struct Observations {
   std::span<const CertificateFacts> certificates;
   std::span<const upstream::ClusterReport> clusters;
   std::span<const unsigned> silent_workers;  // that did not answer
+  std::span<const std::string> not_listening{};  // Server::not_listening()
   std::uint32_t restarts = 0;  // of the server process
   base::WallTime now;
 };

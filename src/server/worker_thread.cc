@@ -42,7 +42,7 @@ struct OpenListener {
 struct WorkerThread::Life {
   explicit Life(WorkerThread& thread)
       : owner(thread),
-        tls(thread.shared_.signer),
+        tls(thread.shared_.signer, &thread.counters_),
         resolvers(thread.loop_, &thread.counters_,
                   [this](observe::Level level, std::string_view words) {
                     if (log != nullptr) log->write(level, words);
@@ -54,6 +54,7 @@ struct WorkerThread::Life {
                .tls = tls,
                .signer = thread.shared_.signer,
                .ticket_keys = thread.shared_.ticket_keys,
+               .session_caches = thread.shared_.session_caches,
                .counters = thread.counters_,
                .refusals = thread.shared_.refusals,
                .connections = connections,
@@ -79,7 +80,7 @@ struct WorkerThread::Life {
   [[nodiscard]] async::Task<void> close_listener(std::unique_ptr<OpenListener> listener);
   void take_site();
   void take_cpus();
-  void take_listeners(std::vector<WorkerListener> wanted);
+  [[nodiscard]] std::vector<std::string> take_listeners(std::vector<WorkerListener> wanted);
   void begin_end(Done done);
 
   WorkerThread& owner;
@@ -136,11 +137,13 @@ void WorkerThread::prepare(std::shared_ptr<const snapshot::Snapshot> snapshot, D
   });
 }
 
-void WorkerThread::commit(std::vector<WorkerListener> listeners, Done done) {
+void WorkerThread::commit(std::vector<WorkerListener> listeners, Committed done) {
   loop_.post([this, listeners = std::move(listeners), done = std::move(done)]() mutable {
     life_->take_site();
-    life_->take_listeners(std::move(listeners));
-    answer(std::move(done), {});
+    auto failures = life_->take_listeners(std::move(listeners));
+    shared_.control.post([done = std::move(done), failures = std::move(failures)]() mutable {
+      done(std::move(failures));
+    });
   });
 }
 
@@ -208,6 +211,7 @@ void WorkerThread::Life::take_site() {
   snapshot = std::move(next_snapshot);
   log = snapshot->error_log;
   limit.set_limit(snapshot->process.worker_connections);
+  tls.keep_certificates(snapshot->process.worker_certificates);
   owner.counters_.add(Counter::snapshots);
   take_cpus();
 }
@@ -223,8 +227,9 @@ void WorkerThread::Life::take_cpus() {
                   base::describe(base::error_from_errno(errno, "sched_setaffinity() failed"))));
 }
 
-void WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
-  if (ending) return;
+std::vector<std::string> WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
+  std::vector<std::string> failures;
+  if (ending) return failures;
   std::vector<std::unique_ptr<OpenListener>> kept;
   for (WorkerListener& listener : wanted) {
     const auto same = std::ranges::find_if(listeners, [&](const auto& open) {
@@ -236,8 +241,9 @@ void WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
     }
     auto adopted = io::Listener::adopt(owner.loop_, std::move(listener.socket));
     if (!adopted) {
-      log->write(observe::Level::alert,
-                 fmt::format("{}: {}", listener.address.text(), base::describe(adopted.error())));
+      failures.push_back(fmt::format("worker {} does not listen on {}: {}", owner.index_,
+                                     listener.address.text(), base::describe(adopted.error())));
+      log->write(observe::Level::alert, failures.back());
       continue;
     }
     kept.push_back(
@@ -251,6 +257,7 @@ void WorkerThread::Life::take_listeners(std::vector<WorkerListener> wanted) {
     if (gone != nullptr) tasks.spawn(close_listener(std::move(gone)));
   }
   listeners = std::move(kept);
+  return failures;
 }
 
 async::Task<void> WorkerThread::Life::close_listener(std::unique_ptr<OpenListener> listener) {

@@ -30,7 +30,8 @@
 #include "proxy/worker.h"
 #include "server/pressure.h"
 #include "snapshot/snapshot.h"
-#include "tls/signer.h"
+#include "tls/in_process_signer.h"
+#include "tls/session_cache.h"
 #include "tls/ticket_keys.h"
 #include "upstream/cluster_report.h"
 
@@ -60,8 +61,9 @@ class WorkerThread {
   /// What workers share. All outlives them.
   struct Shared {
     const base::Clock& clock;
-    tls::Signer& signer;
+    tls::InProcessSigner& signer;
     std::shared_ptr<tls::TicketKeys> ticket_keys;
+    std::shared_ptr<tls::SessionCaches> session_caches;
     const observe::CounterLayout& layout;
     proxy::RefusalCounters refusals;
     proxy::HandshakeCounters handshakes;
@@ -73,6 +75,8 @@ class WorkerThread {
     accesslog::LogThread& logs;
   };
   using Done = std::move_only_function<void(base::Result<void>)>;
+  /// What can't be listened on, a sentence each.
+  using Committed = std::move_only_function<void(std::vector<std::string>)>;
 
   WorkerThread(unsigned index, Shared shared);
   /// Joins the thread, which must have been told to terminate or to quit.
@@ -85,7 +89,8 @@ class WorkerThread {
   void prepare(std::shared_ptr<const snapshot::Snapshot> snapshot, Done done);
   /// Takes what was prepared. `listeners` are all that are to be open: sockets of addresses that
   /// are listened on already are dropped, listeners of addresses that are missing are closed.
-  void commit(std::vector<WorkerListener> listeners, Done done);
+  /// What fails is tried again by the next commit().
+  void commit(std::vector<WorkerListener> listeners, Committed done);
   /// Between the two: what was prepared goes on with the counts of the places that remain
   /// (TrafficTable::continue_from).
   void continue_counts(std::shared_ptr<const std::vector<std::size_t>> former);

@@ -1,5 +1,7 @@
 #include "snapshot/build.h"
 
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 
 #include "base/text.h"
 #include "content/return_directive.h"
+#include "content/static_directives.h"
 #include "filter/add_header.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
@@ -24,18 +27,30 @@ using config::Level;
 
 // Where nginx logs when nobody says otherwise.
 constexpr std::string_view kNginxAccessLog = "logs/access.log";
+// What it serves then.
+constexpr std::string_view kNginxRoot = "html";
+
+content::StaticSurroundings::Location static_location(const Level& level) {
+  const auto* location = level.find<route::LocationOptions>();
+  if (location == nullptr) return {};
+  return {.name_size = location->name.size(),
+          .regex = location->kind == route::Location::Kind::regex,
+          .named = location->kind == route::Location::Kind::named};
+}
 
 class Builder {
  public:
   Builder(script::Variables& variables, const config::BuildFlags& flags,
           config::Diagnostics& diagnostics, const upstream::Groups& groups,
-          accesslog::LogCompiler& logs, Built& built)
+          accesslog::LogCompiler& logs, std::string default_root, Built& built)
       : variables_(variables),
         flags_(flags),
         diagnostics_(diagnostics),
         logs_(logs),
         built_(built),
-        plans_(variables, groups, diagnostics, flags) {}
+        plans_(variables, groups, diagnostics, flags),
+        static_{variables, diagnostics, flags.compat_nginx, std::move(default_root),
+                static_location} {}
 
   void build(Level& http);
 
@@ -49,7 +64,9 @@ class Builder {
   void take_socket_options(const route::ListenOptions& listen, proxy::ListenGroup& group);
   void take_protocols(const route::ListenOptions& listen, proxy::ListenGroup& group);
   void add_certificates(const Level& level, proxy::VirtualServer& server);
+  void check_session_cache(const tls::TlsOptions& options);
   void finish_groups();
+  void keep_client_hellos();
 
   script::Variables& variables_;
   const config::BuildFlags& flags_;
@@ -57,12 +74,14 @@ class Builder {
   accesslog::LogCompiler& logs_;
   Built& built_;
   proxy::PlanMaker plans_;
+  content::StaticSurroundings static_;
   std::map<std::string, proxy::ListenGroup*> groups_;  // by address
   std::map<const proxy::ListenGroup*, config::Position> default_of_;
   std::map<const proxy::ListenGroup*, config::Position> options_of_;
   using Protocols = std::array<bool, 3>;  // ssl, http2, proxy_protocol
   std::map<const proxy::ListenGroup*, std::pair<Protocols, config::Position>> protocols_of_;
   std::set<tls::KeyId> keys_;
+  std::map<std::string, std::size_t> caches_;  // of TLS sessions: their sizes
   std::set<const proxy::VirtualServer*> secured_;  // whose certificates were looked at
 };
 
@@ -72,6 +91,7 @@ void Builder::provision(Level& level) {
   level.options<accesslog::Logs>() = logs_.compile(level);
   if (level.context() == Context::server || level.context() == Context::location) {
     content::provision_return(level, variables_, diagnostics_);
+    content::provision_static(level, static_);
   }
   if (level.context() == Context::location) plans_.provision(level);
   for (const auto& child : level.children()) {
@@ -97,8 +117,13 @@ void Builder::build(Level& http) {
     number(*child);
   }
   finish_groups();
+  keep_client_hellos();
   built_.listing.clusters = plans_.clusters();
   built_.listing.client_policies = plans_.policies();
+  built_.listing.client_certificates = plans_.client_certificates();
+  for (const auto& [id, key] : plans_.private_keys()) {
+    if (keys_.insert(id).second) built_.private_keys.push_back(key);
+  }
   built_.names.insert(built_.names.end(), plans_.names().begin(), plans_.names().end());
 }
 
@@ -182,15 +207,39 @@ void Builder::add_names(const Level& level, const route::ServerOptions& options,
 void Builder::add_certificates(const Level& level, proxy::VirtualServer& server) {
   const auto& options = level.get<tls::TlsOptions>();
   if (!tls::check(options, level.where(), diagnostics_, flags_)) return;
-  for (const auto& file : *options.certificates) server.certificates.push_back(file.certificate);
-  for (const auto& key : *options.keys) {
-    if (keys_.insert(key.id).second) built_.private_keys.push_back(key.pem);
+  server.rejects = *options.reject_handshake;
+  if (!server.rejects) {
+    for (const auto& file : *options.certificates) server.certificates.push_back(file.certificate);
+    for (tls::PrivateKeyPtr& key : tls::open_keys(options)) {
+      if (keys_.insert(key->id()).second) built_.private_keys.push_back(std::move(key));
+    }
   }
+  check_session_cache(options);
   auto& policies = built_.listing.policies;
   const tls::ServerPolicy policy = tls::policy_of(options, flags_);
   const auto known = std::ranges::find(policies, policy);
   server.policy = static_cast<std::size_t>(known - policies.begin());
   if (known == policies.end()) policies.push_back(policy);
+}
+
+// What clients offer is read only if a variable shows it, wherever that is used.
+void Builder::keep_client_hellos() {
+  constexpr std::array<std::string_view, 4> kNames{"ssl_ciphers", "ssl_curves", "ssl_ja4",
+                                                   "ssl_sigalgs"};
+  if (std::ranges::none_of(kNames, [&](auto name) { return variables_.is_used(name); })) return;
+  for (tls::ServerPolicy& policy : built_.listing.policies) policy.client_hello = true;
+}
+
+// One name is one cache, whoever names it.
+void Builder::check_session_cache(const tls::TlsOptions& options) {
+  const tls::SessionStore& store = *options.sessions;
+  if (store.mode != tls::SessionStore::Mode::shared) return;
+  const auto [first, is_new] = caches_.try_emplace(store.name, store.capacity);
+  if (is_new || first->second == store.capacity) return;
+  diagnostics_.error(options.sessions.where,
+                     fmt::format("the size {} of session cache \"{}\" conflicts with already "
+                                 "declared size {}",
+                                 store.capacity, store.name, first->second));
 }
 
 void Builder::add_server(Level& level) {
@@ -225,15 +274,18 @@ void Builder::finish_groups() {
   for (const auto& group : built_.listing.groups) {
     if (!group->tls) continue;
     for (const auto& server : built_.listing.servers) {
+      if (secured_.contains(server.get())) continue;
       const bool listens = std::ranges::find(group->servers, server.get()) != group->servers.end();
-      if (listens && secured_.insert(server.get()).second &&
-          !server->level->get<tls::TlsOptions>().certificates->empty()) {
+      const auto& options = server->level->get<tls::TlsOptions>();
+      const bool given = !options.certificates->empty() || *options.reject_handshake;
+      if (listens && secured_.insert(server.get()).second && given) {
         add_certificates(*server->level, *server);
       }
     }
-    if (group->servers[group->default_server]->certificates.empty() && !diagnostics_.has_errors()) {
+    const proxy::VirtualServer& standard = *group->servers[group->default_server];
+    if (standard.certificates.empty() && !standard.rejects && !diagnostics_.has_errors()) {
       diagnostics_.absent(
-          group->servers[group->default_server]->level->where(),
+          standard.level->where(),
           "no \"ssl_certificate\" is defined for the default server of " + group->address.text());
     }
   }
@@ -260,7 +312,8 @@ void build(Level& root, Level* http, script::Variables& variables, const config:
     }
   }
   accesslog::LogCompiler logs(*http, destinations, variables, diagnostics, default_log);
-  Builder builder(variables, flags, diagnostics, groups, logs, built);
+  Builder builder(variables, flags, diagnostics, groups, logs,
+                  files.full_name(kNginxRoot, config::Purpose::place), built);
   builder.build(*http);
   built.listing.slot_count = variables.slot_count();
 }

@@ -9,13 +9,14 @@
 #include "config/directive.h"
 #include "proxy/site.h"
 #include "script/variables.h"
+#include "tls/private_key.h"
 #include "upstream/resolver_directives.h"
 
 namespace snapshot {
 
 struct Built {
   proxy::Listing listing;
-  std::vector<std::string> private_keys;  // PEM, each once
+  std::vector<tls::PrivateKeyPtr> private_keys;  // each once
   std::vector<upstream::NameInUse> names;
 };
 

@@ -5,8 +5,10 @@
 #include "accesslog/options.h"
 #include "admission/real_ip.h"
 #include "content/return_directive.h"
+#include "content/static_directives.h"
 #include "content/status_pages.h"
 #include "filter/add_header.h"
+#include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
 #include "route/route_options.h"
@@ -28,11 +30,13 @@ std::span<const config::Feature> features() noexcept {
       tls::kFeature,
       proxy::kClientFeature,
       proxy::kForwardFeature,
+      proxy::kBackendTlsFeature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
       admission::kRealIpFeature,
       content::kReturnFeature,
       content::kStatusPageFeature,
+      content::kStaticFeature,
       filter::kAddHeaderFeature,
       accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,

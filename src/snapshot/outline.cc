@@ -48,6 +48,7 @@ bool is_in(std::span<const std::string_view> names, std::string_view name) noexc
 std::string_view group_of(const DirectiveSpec& spec) noexcept {
   if (is_in(kRewrite, spec.name)) return "rewrite";
   if (is_in(kAccess, spec.name)) return "access";
+  if (spec.name == "alias") return "root";
   return spec.name;
 }
 
@@ -357,26 +358,32 @@ std::string hexadecimal(std::span<const std::uint8_t> bytes) {
 
 void Walk::certificates() {
   std::set<std::pair<std::string, std::uint64_t>> seen;
+  const auto add = [&](const std::string& name, const tls::Certificate& certificate) {
+    if (!seen.emplace(name, certificate.id()).second) return;
+    const auto& facts = certificate.facts();
+    Item item{.kind = ItemKind::certificate, .key = name, .settings = {}};
+    const auto date = [](base::WallTime time) {
+      return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
+                         fmt::gmtime(std::chrono::floor<std::chrono::seconds>(time)));
+    };
+    std::vector<std::string> names = facts.dns_names;
+    names.insert(names.end(), facts.ip_addresses.begin(), facts.ip_addresses.end());
+    for (std::string text :
+         {"subject " + facts.subject, "issuer " + facts.issuer, "serial " + facts.serial,
+          fmt::format("names {}", fmt::join(names, ", ")), "not before " + date(facts.not_before),
+          "not after " + date(facts.not_after),
+          "fingerprint " + hexadecimal(facts.fingerprint).substr(0, 32)}) {
+      item.settings.push_back(number_of(std::move(text)));
+    }
+    items_.push_back(std::move(item));
+  };
   for (const auto& server : snapshot_.listing().servers) {
     for (const auto& file : *server->level->get<tls::TlsOptions>().certificates) {
-      if (!seen.emplace(file.name, file.certificate->id()).second) continue;
-      const auto& facts = file.certificate->facts();
-      Item item{.kind = ItemKind::certificate, .key = file.name, .settings = {}};
-      const auto date = [](base::WallTime time) {
-        return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
-                           fmt::gmtime(std::chrono::floor<std::chrono::seconds>(time)));
-      };
-      std::vector<std::string> names = facts.dns_names;
-      names.insert(names.end(), facts.ip_addresses.begin(), facts.ip_addresses.end());
-      for (std::string text :
-           {"subject " + facts.subject, "issuer " + facts.issuer, "serial " + facts.serial,
-            fmt::format("names {}", fmt::join(names, ", ")), "not before " + date(facts.not_before),
-            "not after " + date(facts.not_after),
-            "fingerprint " + hexadecimal(facts.fingerprint).substr(0, 32)}) {
-        item.settings.push_back(number_of(std::move(text)));
-      }
-      items_.push_back(std::move(item));
+      add(file.name, *file.certificate);
     }
+  }
+  for (const auto& [file, certificate] : snapshot_.listing().client_certificates) {
+    add(file, *certificate);
   }
 }
 

@@ -37,6 +37,12 @@ void set_worker_connections(Binding& binding) {
   }
 }
 
+void set_worker_certificates(Binding& binding) {
+  if (const auto number = config::read_number(binding, 0, 1, 10'000'000)) {
+    binding.options<O>().worker_certificates.set(*number, binding.where());
+  }
+}
+
 void set_shutdown_timeout(Binding& binding) {
   if (const auto timeout = config::read_duration(binding, 0)) {
     binding.options<O>().shutdown_timeout.set(*timeout, binding.where());
@@ -82,6 +88,14 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "1",
      .documentation = "Worker threads; auto: one for each CPU.",
      .set = set_worker_processes},
+    {.name = "worker_certificates",
+     .contexts = Context::main,
+     .syntax = "NUMBER",
+     .default_text = "1000",
+     .documentation =
+         "Certificates, with their keys, that a worker keeps ready for handshakes, about "
+         "20 KB each; those asked for last stay.",
+     .set = set_worker_certificates},
     {.name = "worker_shutdown_timeout",
      .contexts = Context::main,
      .syntax = "TIME",

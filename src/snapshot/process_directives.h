@@ -17,6 +17,7 @@ struct MainOptions {
   config::Setting<std::string> pid;
   config::Setting<unsigned> worker_processes{1};  // 0: auto
   config::Setting<std::uint64_t> worker_connections{512};
+  config::Setting<std::uint64_t> worker_certificates{1000};
   config::Setting<bool> compat_nginx{false};
   config::Setting<std::string> key_group;
   config::Setting<std::chrono::milliseconds> shutdown_timeout{

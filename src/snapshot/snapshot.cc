@@ -45,7 +45,9 @@ class BuiltSnapshot final : public Snapshot, public std::enable_shared_from_this
     }
     destinations->forget_paths();
   }
-  const std::vector<std::string>& private_keys() const override { return built.private_keys; }
+  const std::vector<tls::PrivateKeyPtr>& private_keys() const override {
+    return built.private_keys;
+  }
   const config::Tree& tree() const override { return directives; }
   const config::Level& root() const override { return levels; }
   const proxy::Listing& listing() const override { return built.listing; }
@@ -94,6 +96,7 @@ ProcessOptions process_options(const config::Level& root, bool compat) {
     process.worker_processes = std::max(1U, std::thread::hardware_concurrency());
   }
   process.worker_connections = *options->worker_connections;
+  process.worker_certificates = *options->worker_certificates;
   process.shutdown_timeout = *options->shutdown_timeout;
   return process;
 }

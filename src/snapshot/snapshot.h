@@ -17,6 +17,7 @@
 #include "io/socket.h"
 #include "proxy/worker.h"
 #include "snapshot/machine_options.h"
+#include "tls/private_key.h"
 #include "upstream/resolver_directives.h"
 
 namespace config {
@@ -50,6 +51,7 @@ struct ProcessOptions {
   std::string pid_file;  // empty: the built-in path
   unsigned worker_processes = 1;  // threads; `auto` is resolved
   std::size_t worker_connections = 512;
+  std::size_t worker_certificates = 1000;
   MachineOptions machine;
   std::chrono::milliseconds shutdown_timeout{0};  // of a graceful end; 0: no limit
 };
@@ -81,8 +83,8 @@ class Snapshot {
   /// Writes to these files from now on; what is not among them stays. From any thread, but where
   /// access logs are written, on the thread that does.
   virtual void use_logs(std::span<const ReopenedLog> logs) const = 0;
-  /// Private keys for the signer, PEM. Empty where a vault holds them.
-  [[nodiscard]] virtual const std::vector<std::string>& private_keys() const = 0;
+  /// Private keys for the signer, each once. Empty where a vault holds them.
+  [[nodiscard]] virtual const std::vector<tls::PrivateKeyPtr>& private_keys() const = 0;
 
   // What it was made of and what became of it, for those who tell about it (outline.h, status).
   [[nodiscard]] virtual const config::Tree& tree() const = 0;

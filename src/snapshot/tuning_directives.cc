@@ -54,7 +54,7 @@ constexpr std::string_view kClock =
     "the time is taken once for each turn of the event loop, without a system call";
 constexpr std::string_view kAlwaysJit = "regular expressions are always compiled by PCRE2's JIT";
 constexpr std::string_view kNoPool =
-    "no request waits for a disk in a worker, so no pool is needed";
+    "a worker reads files itself, a piece at a time between other requests";
 constexpr std::string_view kNoDebugLog =
     "there is no debug log of single connections; \"error_log FILE info\" tells why a request or a "
     "connection was refused";

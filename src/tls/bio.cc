@@ -1,6 +1,7 @@
 // The BIO between OpenSSL and the stream below.
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/text.h"
 #include "tls/connection.h"
@@ -19,29 +20,53 @@ bool looks_like_http(std::string_view bytes) {
          std::ranges::all_of(method, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+// Until a server's handshake has ended, OpenSSL is given no more than it asks for, and the rest
+// waits in the inbox: what follows the handshake may be for somebody else.
+constexpr std::size_t kHandshakeRead = 8192;
+
+base::Result<std::size_t> read_below(Connection& connection, std::span<char> into) {
+  std::string& inbox = connection.inbox;
+  thread_local std::array<char, kHandshakeRead> scratch;
+  if (inbox.empty()) {
+    const bool hold = connection.handshake != nullptr;
+    const auto room = hold ? std::span<char>(scratch) : into;
+    const auto count = connection.lower->try_read(room);
+    if (!count || *count == 0) return count;
+    if (!connection.peeked) {
+      connection.peeked = true;
+      const std::string_view bytes(room.data(), *count);
+      if (connection.role == Connection::Role::server && looks_like_http(bytes)) {
+        connection.plaintext = bytes;
+        return base::fail(base::ErrorCode::protocol);
+      }
+    }
+    if (!hold) return count;
+    inbox.assign(scratch.data(), *count);
+  }
+  const std::size_t taken = std::min(into.size(), inbox.size());
+  base::copy_bytes(std::string_view(inbox).substr(0, taken), into);
+  if (taken == inbox.size()) {
+    std::string().swap(inbox);
+  } else {
+    inbox.erase(0, taken);
+  }
+  return taken;
+}
+
 int bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   Connection& connection = connection_of_bio(bio);
   if (size <= 0 || !connection.lower || connection.broken) return -1;
-  const std::span room(into, static_cast<std::size_t>(size));
-  const auto count = connection.lower->try_read(room);
+  const auto count = read_below(connection, std::span(into, static_cast<std::size_t>(size)));
   if (!count) {
     if (count.error().is(base::ErrorCode::would_block)) {
       BIO_set_retry_read(bio);
-    } else {
+    } else if (connection.plaintext.empty()) {
       connection.broken = count.error();
     }
     return -1;
   }
   if (*count == 0) connection.lower_ended = true;
-  if (!connection.peeked && *count > 0) {
-    connection.peeked = true;
-    const std::string_view bytes(room.data(), *count);
-    if (connection.role == Connection::Role::server && looks_like_http(bytes)) {
-      connection.plaintext = bytes;
-      return -1;
-    }
-  }
   return static_cast<int>(*count);
 }
 
@@ -87,10 +112,12 @@ void TlsStream::Connection::make_ssl(SSL_CTX* context) {
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl.get(), bio, bio);
   SSL_set_app_data(ssl.get(), this);
+  SSL_set_read_ahead(ssl.get(), role == Role::client ? 1 : 0);
 }
 
 bool TlsStream::Connection::flush() noexcept {
   ticket_waits = false;
+  ticket_timer.unlink();
   std::string& gather = gathered();
   const bool queueing = !unsent.empty();
   if (queueing) {

@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,22 +39,21 @@ class Certificate {
   [[nodiscard]] static std::expected<std::shared_ptr<const Certificate>, std::string> parse(
       std::string_view pem);
 
-  [[nodiscard]] const std::vector<Der>& chain() const noexcept { return chain_; }
+  /// Certificates behind the leaf that stand in several chains are one object.
+  using SharedDer = std::shared_ptr<const Der>;
+  [[nodiscard]] const std::vector<SharedDer>& chain() const noexcept { return chain_; }
   [[nodiscard]] const Facts& facts() const noexcept { return facts_; }
   [[nodiscard]] const KeyId& key_id() const noexcept { return facts_.key_id; }
   /// Unique in the process and never used again.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
 
  private:
-  Certificate(std::vector<Der> chain, Facts facts);
-  std::vector<Der> chain_;
+  Certificate(std::vector<SharedDer> chain, Facts facts);
+  std::vector<SharedDer> chain_;
   Facts facts_;
   std::uint64_t id_;
 };
 using CertificatePtr = std::shared_ptr<const Certificate>;
-
-/// The key's id when the PEM text has a private key that can be used, else a sentence.
-[[nodiscard]] std::expected<KeyId, std::string> key_id_of(std::string_view private_key_pem);
 
 /// A sentence ("key values mismatch") when `key` is not the key of `certificate`.
 [[nodiscard]] std::optional<std::string> mismatch(const Certificate& certificate, const KeyId& key);

@@ -1,10 +1,10 @@
 #include "tls/client_context.h"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <ctime>
 #include <list>
 
 #include "base/address.h"
@@ -50,12 +50,27 @@ std::uint64_t next_id() noexcept {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
+bool equal(const CertificatePtr& a, const CertificatePtr& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->facts().fingerprint == b->facts().fingerprint;
+}
+
 // Both none, or both with the same bytes.
 template <class T>
 bool equal(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b,
            const std::vector<Certificate::Der>& (T::*bytes)() const noexcept) {
   if (a == b) return true;
   return a != nullptr && b != nullptr && ((*a).*bytes)() == ((*b).*bytes)();
+}
+
+// Whoever resumes a session is not verified again (RFC 8446 §2.2), so what time alone can undo is
+// looked at here. What else verification depends on is the policy's, as sessions are.
+bool still_verified(const ClientPolicy& policy, SSL_SESSION* session, base::WallTime now) {
+  if (!policy.verify) return true;
+  if (policy.revocations && !policy.revocations->expired(now).empty()) return false;
+  const X509* leaf = SSL_SESSION_get0_peer(session);
+  std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  return leaf != nullptr && X509_cmp_time(X509_get0_notAfter(leaf), &seconds) > 0;
 }
 
 int on_new_session(SSL* ssl, SSL_SESSION* session) {
@@ -65,42 +80,10 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
-VerifyFailure::Check check_of(int code) {
-  using enum VerifyFailure::Check;
-  switch (code) {
-    case X509_V_ERR_CERT_HAS_EXPIRED: return expired;
-    case X509_V_ERR_CERT_NOT_YET_VALID: return not_yet_valid;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: return self_signed;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return unknown_issuer;
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH: return name;
-    default: return chain;
-  }
-}
-
-int on_verified(int fine, X509_STORE_CTX* store) {
-  if (fine == 1) return 1;
-  const auto* ssl = static_cast<const SSL*>(
-      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  TlsStream::Connection& connection = *connection_of(ssl);
-  if (connection.verify_failure) return 0;
-  connection.verify_failure = std::make_unique<VerifyFailure>();
-  VerifyFailure& failure = *connection.verify_failure;
-  failure.code = X509_STORE_CTX_get_error(store);
-  failure.depth = X509_STORE_CTX_get_error_depth(store);
-  failure.check = check_of(failure.code);
-  failure.reason = X509_verify_cert_error_string(failure.code);
-  failure.wanted = connection.client->target.verify_name;
-  if (const X509* culprit = X509_STORE_CTX_get_current_cert(store)) {
-    failure.subject = subject_of(culprit);
-  }
-  if (failure.check == VerifyFailure::Check::name) {
-    read_names(X509_STORE_CTX_get0_cert(store), failure.names, failure.names);
-  }
-  return 0;
+// A server asks for a certificate where there is none.
+int on_certificate_request(SSL* ssl, X509** /*certificate*/, EVP_PKEY** /*key*/) {
+  connection_of(ssl)->facts.certificate_missed = true;
+  return 0;  // go on without
 }
 
 std::string configure(SSL_CTX* context, const ClientPolicy& policy) {
@@ -120,9 +103,9 @@ std::string configure(SSL_CTX* context, const ClientPolicy& policy) {
   SSL_CTX_set_session_cache_mode(
       context, reuse ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
   if (reuse) SSL_CTX_sess_set_new_cb(context, on_new_session);
-  SSL_CTX_set_verify(context, policy.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verified);
-  SSL_CTX_set_verify_depth(context, policy.verify_depth);
-  return {};
+  SSL_CTX_set_client_cert_cb(context, on_certificate_request);
+  set_verification(context, policy);
+  return apply_commands(context, policy.commands);
 }
 
 // A certificate that was named as trusted is the end of the chain, self-signed or not: pinning a
@@ -136,10 +119,18 @@ bool is_ip(const std::string& name) { return base::Address::from_ip(name, 0).has
 
 }  // namespace
 
+const ClientPolicy& policy_of(const TlsStream::Connection& connection) noexcept {
+  return connection.client_state->policy;
+}
+
 bool prepare_client(TlsStream::Connection& connection) {
   SSL* ssl = connection.ssl.get();
   const ClientTarget& target = connection.client->target;
   const ClientContext::State& state = *connection.client_state;
+  // The key of our own certificate may be far away.
+  if (state.policy.certificate && state.library.signer.may_pause()) {
+    SSL_set_mode(ssl, SSL_MODE_ASYNC);
+  }
   if (!target.sni.empty() && !is_ip(target.sni)) {  // RFC 6066 §3: no addresses
     if (SSL_set_tlsext_host_name(ssl, target.sni.c_str()) != 1) return false;
     connection.sni = target.sni;
@@ -157,7 +148,9 @@ bool prepare_client(TlsStream::Connection& connection) {
   if (state.policy.session_reuse && !target.session_key.empty()) {
     connection.client->session_key =
         fmt::format("{}\n{}\n{}", target.session_key, target.sni, target.verify_name);
-    if (SSL_SESSION* session = state.session_for(connection.client->session_key)) {
+    SSL_SESSION* session = state.session_for(connection.client->session_key);
+    if (session != nullptr &&
+        still_verified(state.policy, session, connection.loop.clock().wall())) {
       SSL_set_session(ssl, session);
     }
   }
@@ -173,28 +166,6 @@ void keep_renewed_session(TlsStream::Connection& connection) {
   connection.client_state->remember(connection.client->session_key, std::move(session));
 }
 
-std::string VerifyFailure::sentence() const {
-  using enum Check;
-  std::string text = fmt::format("upstream SSL certificate verify error: ({}:{})", code, reason);
-  if (!subject.empty()) fmt::format_to(std::back_inserter(text), " in \"{}\"", subject);
-  switch (check) {
-    case name:
-      fmt::format_to(
-          std::back_inserter(text),
-          ": wanted \"{}\", the certificate is for {}; set proxy_ssl_name to one of these", wanted,
-          names.empty() ? "no name" : fmt::format("{}", fmt::join(names, ", ")));
-      break;
-    case expired:
-    case not_yet_valid:
-      text += depth == 0 ? "; renew the backend's certificate" : "; renew this certificate";
-      break;
-    case self_signed:
-    case unknown_issuer:
-    case chain: text += "; trust its issuer with proxy_ssl_trusted_certificate"; break;
-  }
-  return text + ", or set proxy_ssl_verify off";
-}
-
 ClientContext::ClientContext(std::shared_ptr<State> state)
     : state_(std::move(state)), id_(next_id()) {}
 ClientContext::~ClientContext() = default;
@@ -202,11 +173,12 @@ ClientContext::~ClientContext() = default;
 const ClientPolicy& ClientContext::policy() const noexcept { return state_->policy; }
 
 bool ClientPolicy::operator==(const ClientPolicy& other) const {
-  return verify == other.verify && verify_depth == other.verify_depth &&
+  return verify == other.verify && verify_depth == other.verify_depth && pins == other.pins &&
          versions == other.versions && ciphers == other.ciphers && suites == other.suites &&
-         alpn == other.alpn && session_reuse == other.session_reuse &&
+         commands == other.commands && alpn == other.alpn && session_reuse == other.session_reuse &&
          equal(trusted, other.trusted, &TrustedCertificates::certificates) &&
-         equal(certificate, other.certificate, &Certificate::chain);
+         equal(revocations, other.revocations, &RevocationLists::lists) &&
+         equal(certificate, other.certificate);
 }
 
 std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
@@ -217,7 +189,9 @@ std::expected<std::unique_ptr<ClientContext>, std::string> ClientContext::make(
   if (auto problem = configure(context.get(), policy); !problem.empty()) {
     return std::unexpected(std::move(problem));
   }
-  if (policy.verify) trust(context.get(), worker.store_of(policy.trusted));
+  if (policy.verify) {
+    trust(context.get(), worker.store_of(policy.trusted, policy.revocations));
+  }
   if (policy.certificate) {
     const auto parsed = worker.parsed(policy.certificate);
     if (!parsed || SSL_CTX_use_certificate(context.get(), parsed->leaf.get()) != 1 ||

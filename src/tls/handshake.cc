@@ -89,6 +89,16 @@ void bind_sessions(SSL* ssl, KeyId scope, std::span<const CertificatePtr> certif
 
 }  // namespace
 
+std::uint64_t count_records(std::span<const char> bytes) noexcept {
+  std::uint64_t count = 0;
+  for (std::size_t size = RecordLayer::size_of_first(bytes); size != 0 && size <= bytes.size();
+       size = RecordLayer::size_of_first(bytes)) {
+    bytes = bytes.subspan(size);
+    ++count;
+  }
+  return count;
+}
+
 HandshakePause* HandshakePause::current() noexcept {
   return ASYNC_get_current_job() != nullptr ? running_handshake : nullptr;
 }
@@ -113,20 +123,47 @@ void Connection::select_server() {
     }
     sni = *std::move(name);
   }
-  const Selection selection = source->select(sni);
+  const Selection selection = handshake->source->select(sni);
   if (selection.context == nullptr) {
     choice = Choice::refused;
+    library.count(observe::Counter::handshakes_rejected);
     return;
   }
   switch_policy(ssl.get(), *server_state, *selection.context->state());
   server_state = selection.context->state();
+  // OpenSSL must be asked for early data from the first call on, before the name is known.
+  if (!handshake->may_be_early) SSL_set_max_early_data(ssl.get(), 0);
   bind_sessions(ssl.get(), server_state->scope, selection.certificates);
-  auto slot = certificates.begin();
+  auto slot = handshake->certificates.begin();
   for (const CertificatePtr& certificate : selection.certificates) {
-    if (slot != certificates.end()) *slot++ = library.parsed(certificate);
+    if (slot != handshake->certificates.end()) *slot++ = library.parsed(certificate);
   }
   choice = Choice::made;
   if (library.signer.may_pause()) SSL_set_mode(ssl.get(), SSL_MODE_ASYNC);
+}
+
+// One step of the handshake. Early data that comes with it is added to `plain`.
+int Connection::call_handshake(bool& got_early_data) noexcept {
+  if (handshake && handshake->may_be_early) {
+    thread_local std::array<char, kMostEarlyData> room;
+    std::size_t count = 0;
+    switch (SSL_read_early_data(ssl.get(), room.data(), room.size(), &count)) {
+      case SSL_READ_EARLY_DATA_SUCCESS:
+        plain.append(room.data(), count);
+        got_early_data = true;
+        return 1;
+      case SSL_READ_EARLY_DATA_FINISH: handshake->may_be_early = false; break;
+      default: return 0;
+    }
+  }
+  return SSL_do_handshake(ssl.get());
+}
+
+// The client does not wait for the ticket in `unsent`, so it travels with the first answer, if that
+// comes soon: one packet and one system call less.
+void Connection::hold_ticket() noexcept {
+  ticket_waits = true;
+  loop.timers().set(ticket_timer, loop.now() + kTicketWait);
 }
 
 Connection::Step Connection::advance() noexcept {
@@ -135,16 +172,29 @@ Connection::Step Connection::advance() noexcept {
   CHECK(gathered().empty());
   if (ERR_peek_error() != 0) ERR_clear_error();
   running_handshake = this;
-  const int result = SSL_do_handshake(ssl.get());
+  int result = 0;
+  bool got_early_data = false;
+  {
+    const KeySchedule::Capture capture(*library.schedule,
+                                       handshake ? &handshake->secrets : nullptr);
+    result = call_handshake(got_early_data);
+  }
   running_handshake = nullptr;
+  if (got_early_data) {
+    flush();
+    return broken ? Step::failed : Step::early;
+  }
   const int ssl_error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl.get(), result);
   job_pending = ssl_error == SSL_ERROR_WANT_ASYNC;
-  // All that a TLS 1.3 server writes after the handshake is the ticket. The client does not wait
-  // for it, so it travels with the first answer: one packet and one system call less.
-  ticket_waits = result == 1 && role == Role::server && !gathered().empty() && unsent.empty() &&
-                 SSL_version(ssl.get()) == TLS1_3_VERSION;
-  if (ticket_waits) unsent = std::exchange(gathered(), {});
-  const bool flushed = ticket_waits || flush();
+  // All that OpenSSL writes after the handshake of a TLS 1.3 server is the ticket, if it makes one.
+  const bool ticket = result == 1 && role == Role::server && !gathered().empty() &&
+                      unsent.empty() && SSL_version(ssl.get()) == TLS1_3_VERSION;
+  if (result == 1 && handshake) handshake->records_sent += count_records(gathered());
+  if (ticket) {
+    unsent = std::exchange(gathered(), {});
+    hold_ticket();
+  }
+  const bool flushed = ticket || flush();
   switch (ssl_error) {
     case SSL_ERROR_NONE:
       established = true;  // what is unsent (a ticket) leaves when the stream below can take it
@@ -196,6 +246,7 @@ async::Task<base::Result<void>> TlsStream::handshake(base::Deadline deadline) {
     base::Result<void> waited;
     switch (connection.advance()) {
       case Connection::Step::done: connection.attach(); co_return base::Result<void>{};
+      case Connection::Step::early: connection.begin_early(); co_return base::Result<void>{};
       case Connection::Step::failed: co_return std::unexpected(*connection.broken);
       case Connection::Step::select: connection.select_server(); continue;
       case Connection::Step::read:

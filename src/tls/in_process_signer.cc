@@ -1,5 +1,7 @@
 #include "tls/in_process_signer.h"
 
+#include <atomic>
+#include <bit>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/lru_cache.h"
 #include "tls/openssl.h"
 
 namespace tls {
@@ -48,9 +51,7 @@ struct Prepared {
   MdPtr digest;
 };
 
-using SecretDer = std::vector<std::uint8_t>;
-
-base::Result<Prepared> prepare(const SecretDer& der, SignatureScheme scheme,
+base::Result<Prepared> prepare(std::span<const std::uint8_t> der, SignatureScheme scheme,
                                OSSL_LIB_CTX* library) {
   const auto facts = facts_of(scheme);
   if (!facts) return base::fail(base::ErrorCode::invalid, "unknown signature scheme");
@@ -100,14 +101,30 @@ base::Result<std::size_t> sign_with(const Prepared& prepared, OSSL_LIB_CTX* libr
   return size;
 }
 
-// A thread's own objects.
+struct PreparedFor {
+  KeyId key;
+  SignatureScheme scheme;
+  bool operator==(const PreparedFor&) const = default;
+};
+struct HashOfPreparedFor {
+  std::size_t operator()(const PreparedFor& what) const noexcept {
+    return std::bit_cast<std::array<std::size_t, sizeof(KeyId) / sizeof(std::size_t)>>(
+               what.key)[0] ^
+           std::to_underlying(what.scheme);
+  }
+};
+
+constexpr std::size_t kMostReady = 1000;
+
+// A thread's own objects. Keys of many servers take turns: 5 KB each.
 struct ThreadKeys {
   LibCtxPtr library{OSSL_LIB_CTX_new()};
-  std::map<std::pair<KeyId, SignatureScheme>, Prepared> prepared;
+  std::size_t most = kMostReady;
+  base::LruCache<PreparedFor, Prepared, HashOfPreparedFor> prepared{kMostReady};
 };
 
 struct Secret {
-  SecretDer der;
+  PrivateKeyPtr key;
   std::size_t holds = 0;
 };
 
@@ -115,29 +132,15 @@ struct Secret {
 
 // Signing shares the mutex, so whoever has it alone may take from every thread what it prepared.
 struct InProcessSigner::Keys {
-  LibCtxPtr library{OSSL_LIB_CTX_new()};
   mutable std::shared_mutex mutex;  // guards all below; a thread's own objects: see above
   std::map<KeyId, Secret> secrets;
   std::map<std::thread::id, ThreadKeys> threads;
+  std::atomic<std::size_t> most_ready = kMostReady;
 
-  ~Keys() {
-    for (auto& [id, secret] : secrets) OPENSSL_cleanse(secret.der.data(), secret.der.size());
-  }
-
-  std::expected<KeyId, std::string> take(std::string_view pem) {
-    TRY(const PkeyPtr key, parse_private_key(pem, library.get()));
-    unsigned char* der = nullptr;
-    const int size = i2d_PrivateKey(key.get(), &der);
-    if (size <= 0) return std::unexpected(take_error_reason());
-    const std::span bytes(der, static_cast<std::size_t>(size));
-    const KeyId id = key_id_of(key.get());
-    {
-      const std::unique_lock lock(mutex);
-      Secret& secret = secrets[id];
-      if (secret.holds++ == 0) secret.der.assign(bytes.begin(), bytes.end());
-    }
-    OPENSSL_clear_free(der, bytes.size());
-    return id;
+  void take(const PrivateKeyPtr& key) {
+    const std::unique_lock lock(mutex);
+    Secret& secret = secrets[key->id()];
+    if (secret.holds++ == 0) secret.key = key;
   }
 
   void release(std::span<const KeyId> ids) {
@@ -146,10 +149,10 @@ struct InProcessSigner::Keys {
       const auto found = secrets.find(id);
       CHECK(found != secrets.end());
       if (--found->second.holds > 0) continue;
-      OPENSSL_cleanse(found->second.der.data(), found->second.der.size());
       secrets.erase(found);
       for (auto& [thread, own] : threads) {
-        std::erase_if(own.prepared, [&](const auto& entry) { return entry.first.first == id; });
+        own.prepared.erase_if(
+            [&](const PreparedFor& what, const Prepared&) { return what.key == id; });
       }
     }
   }
@@ -179,18 +182,21 @@ InProcessSigner::InProcessSigner() : keys_(std::make_shared<Keys>()) {}
 InProcessSigner::~InProcessSigner() = default;
 
 std::expected<KeyId, std::string> InProcessSigner::add(std::string_view pem) {
-  return keys_->take(pem);
+  TRY(const PrivateKeyPtr key, PrivateKey::parse(pem));
+  keys_->take(key);
+  return key->id();
 }
 
-std::expected<InProcessSigner::Hold, std::string> InProcessSigner::hold(
-    const std::vector<std::string>& pems) {
+InProcessSigner::Hold InProcessSigner::hold(std::span<const PrivateKeyPtr> keys) {
   auto held = std::make_shared<HeldKeys>(keys_);
-  for (const std::string& pem : pems) {
-    TRY(const KeyId id, keys_->take(pem));
-    held->ids.push_back(id);
+  for (const PrivateKeyPtr& key : keys) {
+    keys_->take(key);
+    held->ids.push_back(key->id());
   }
   return held;
 }
+
+void InProcessSigner::keep_ready(std::size_t most) noexcept { keys_->most_ready = most; }
 
 std::size_t InProcessSigner::size() const {
   const std::shared_lock lock(keys_->mutex);
@@ -204,16 +210,20 @@ base::Result<std::size_t> InProcessSigner::sign(const KeyId& key, SignatureSchem
   const std::shared_lock lock(keys_->mutex);
   const auto secret = keys_->secrets.find(key);
   if (secret == keys_->secrets.end()) return base::fail(base::ErrorCode::not_found, "no such key");
-  auto found = mine.prepared.find({key, scheme});
-  if (found == mine.prepared.end()) {
-    auto made = prepare(secret->second.der, scheme, mine.library.get());
+  if (const std::size_t most = keys_->most_ready; most != mine.most) {
+    mine.most = most;
+    mine.prepared.set_most(most);
+  }
+  const Prepared* prepared = mine.prepared.find({key, scheme});
+  if (prepared == nullptr) {
+    auto made = prepare(secret->second.key->der(), scheme, mine.library.get());
     ERR_clear_error();
     if (!made) return base::fail(made.error());
-    found = mine.prepared.emplace(std::pair(key, scheme), *std::move(made)).first;
+    prepared = &mine.prepared.put({key, scheme}, *std::move(made));
   }
-  const auto room = static_cast<std::size_t>(EVP_PKEY_get_size(found->second.key.get()));
+  const auto room = static_cast<std::size_t>(EVP_PKEY_get_size(prepared->key.get()));
   if (signature.size() < room) return base::fail(base::ErrorCode::too_large, "signing");
-  return sign_with(found->second, mine.library.get(), message, signature);
+  return sign_with(*prepared, mine.library.get(), message, signature);
 }
 
 }  // namespace tls

@@ -9,10 +9,11 @@
 
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "tls/private_key.h"
 #include "tls/signer.h"
 
 namespace tls {
@@ -22,14 +23,17 @@ class InProcessSigner final : public Signer {
   InProcessSigner();
   ~InProcessSigner() override;
 
-  /// Takes the first private key of `pem` (RSA, EC or Ed25519; not encrypted), for good. The error
-  /// is a sentence without the file's name. Adding a key twice is harmless.
+  /// Takes the first private key of `pem` (see PrivateKey::parse), for good. Adding a key twice is
+  /// harmless.
   [[nodiscard]] std::expected<KeyId, std::string> add(std::string_view pem);
 
   /// Takes the keys for as long as the hold lives, which may end on any thread and after the
   /// signer.
   using Hold = std::shared_ptr<const void>;
-  [[nodiscard]] std::expected<Hold, std::string> hold(const std::vector<std::string>& pems);
+  [[nodiscard]] Hold hold(std::span<const PrivateKeyPtr> keys);
+  /// How many keys each thread keeps ready to sign, 1 or more; those used last are. 1000 unless
+  /// told.
+  void keep_ready(std::size_t most) noexcept;
   /// Keys that it can sign with.
   [[nodiscard]] std::size_t size() const;
 

@@ -6,18 +6,27 @@
 // outlives every context and stream that was made with it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "tls/signer.h"
+
+namespace observe {
+class Counters;
+}
 
 namespace tls {
 
 class Library {
  public:
-  explicit Library(Signer& signer);
+  /// `counters` (null: nobody's) outlive it.
+  explicit Library(Signer& signer, observe::Counters* counters = nullptr);
   ~Library();
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
+
+  /// How many certificates stay parsed, 1 or more; those used last do. 1000 unless told.
+  void keep_certificates(std::size_t most);
 
   struct State;
   [[nodiscard]] State& state() noexcept { return *state_; }

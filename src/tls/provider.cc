@@ -15,6 +15,7 @@
 #include <new>
 #include <optional>
 
+#include "tls/key_schedule.h"
 #include "tls/openssl.h"
 
 namespace tls {
@@ -28,6 +29,7 @@ constexpr const char* kSpki = "sallyport-spki";
 struct Provider {
   Signer& signer;
   OSSL_LIB_CTX* context;
+  KeySchedule& schedule;
 };
 
 struct Key {
@@ -71,7 +73,9 @@ int key_has(const void* opaque, int selection) {
 int key_match(const void* first, const void* second, int selection) {
   const Key& a = *static_cast<const Key*>(first);
   const Key& b = *static_cast<const Key*>(second);
-  if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0) return a.id == b.id ? 1 : 0;
+  if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0) {
+    return a.id == b.id && a.id != KeyId{} ? 1 : 0;  // all zeros: it has none
+  }
   return EVP_PKEY_parameters_eq(a.public_half.get(), b.public_half.get()) == 1 ? 1 : 0;
 }
 
@@ -328,6 +332,7 @@ const OSSL_ALGORITHM* query(void* /*provider*/, int operation, int* no_cache) {
   *no_cache = 0;
   if (operation == OSSL_OP_KEYMGMT) return keys.data();
   if (operation == OSSL_OP_SIGNATURE) return signatures.data();
+  if (operation == OSSL_OP_KDF) return key_schedule_algorithms();
   return nullptr;
 }
 
@@ -348,8 +353,12 @@ int initialise(const OSSL_CORE_HANDLE* /*core*/, const OSSL_DISPATCH* /*in*/,
 
 }  // namespace
 
-ProviderPtr load_key_provider(OSSL_LIB_CTX* context, Signer& signer) {
-  const Provider made_of{.signer = signer, .context = context};
+KeySchedule* key_schedule_of(void* provider) noexcept {
+  return &static_cast<Provider*>(provider)->schedule;
+}
+
+ProviderPtr load_key_provider(OSSL_LIB_CTX* context, Signer& signer, KeySchedule& schedule) {
+  const Provider made_of{.signer = signer, .context = context, .schedule = schedule};
   loading = &made_of;
   ProviderPtr provider;
   if (OSSL_PROVIDER_add_builtin(context, kProviderName, initialise) != 0) {

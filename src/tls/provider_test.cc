@@ -42,7 +42,7 @@ TEST_P(ProviderKey, CannotBeExported) {
   std::array<unsigned char, 100> raw{};
   std::size_t size = raw.size();
   EXPECT_EQ(EVP_PKEY_get_raw_private_key(parsed->key.get(), raw.data(), &size), 0);
-  EXPECT_EQ(key_id_of(parsed->key.get()), certificate->key_id());
+  EXPECT_EQ(EVP_PKEY_eq(X509_get0_pubkey(parsed->leaf.get()), parsed->key.get()), 1);
   ERR_clear_error();
 }
 
@@ -60,53 +60,48 @@ TEST_P(ProviderKey, IsParsedOncePerWorkerAndForgottenWithItsCertificate) {
   EXPECT_TRUE(watched.expired());
 }
 
+PrivateKeyPtr key_of(const testing::Issued& issued) {
+  return PrivateKey::parse(issued.private_key).value();
+}
+
 TEST(InProcessSigner, ForgetsAKeyWithTheLastThatHoldsIt) {
   InProcessSigner signer;
-  const std::string first = issue().private_key;
-  const std::string second = issue().private_key;
-  auto old = signer.hold({first, second});
-  ASSERT_TRUE(old);
-  auto next = signer.hold({second});
-  ASSERT_TRUE(next);
+  const std::vector<PrivateKeyPtr> both{key_of(issue()), key_of(issue())};
+  auto old = signer.hold(both);
+  auto next = signer.hold(std::span(both).last(1));
   EXPECT_EQ(signer.size(), 2U);
-  old->reset();
+  old.reset();
   EXPECT_EQ(signer.size(), 1U);
-  next->reset();
+  next.reset();
   EXPECT_EQ(signer.size(), 0U);
 }
 
 TEST(InProcessSigner, ForgetsWhatAThreadHasPreparedToo) {
   InProcessSigner signer;
   const testing::Issued issued = issue();
-  auto hold = signer.hold({issued.private_key});
-  ASSERT_TRUE(hold);
+  const std::vector<PrivateKeyPtr> key{key_of(issued)};
+  auto hold = signer.hold(key);
   const KeyId id = signer.add(issued.private_key).value();
   std::array<std::uint8_t, 1024> room{};
   const std::array<std::uint8_t, 3> message{1, 2, 3};
   const auto scheme = SignatureScheme::ecdsa_secp256r1_sha256;
   EXPECT_TRUE(signer.sign(id, scheme, message, room));
-  hold->reset();
+  hold.reset();
   EXPECT_TRUE(signer.sign(id, scheme, message, room)) << "add() is for good";
   InProcessSigner other;
-  auto brief = other.hold({issued.private_key});
+  auto brief = other.hold(key);
   EXPECT_TRUE(other.sign(id, scheme, message, room));
-  brief->reset();
+  brief.reset();
   const auto refused = other.sign(id, scheme, message, room);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, base::ErrorCode::not_found);
-}
-
-TEST(InProcessSigner, HoldsNothingOfAConfigurationWithABadKey) {
-  InProcessSigner signer;
-  EXPECT_FALSE(signer.hold({issue().private_key, "nonsense"}));
-  EXPECT_EQ(signer.size(), 0U);
 }
 
 TEST(InProcessSigner, AHoldMayOutliveIt) {
   tls::InProcessSigner::Hold hold;
   {
     InProcessSigner signer;
-    hold = *signer.hold({issue().private_key});
+    hold = signer.hold(std::vector{key_of(issue())});
   }
   hold.reset();
 }
@@ -204,6 +199,45 @@ TEST_P(PausingSigner, IsToldWhenTheHandshakeIsCancelled) {
   EXPECT_EQ(scope.running(), 0U);
   EXPECT_EQ(signer.gave_up, 1);
   EXPECT_TRUE(pair->server_result.error().is(base::ErrorCode::cancelled));
+}
+
+// The client's side: the backend is verified inside the job, too.
+TEST(PausingSignerOfAClient, ResumesTheHandshakeWhenItsAnswerIsThere) {
+  World world;
+  const auto root = issue({.names = {"Root"}, .key_type = KeyType::rsa, .authority = true});
+  const auto leaf = issue({.names = {"a.example"}, .key_type = KeyType::rsa, .issuer = &root});
+  const auto ours = issue();
+  const auto context = world.server_context();
+  SSL_CTX_set_verify(context->state()->context.get(),
+                     SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                     [](int, X509_STORE_CTX*) { return 1; });
+  world.source.servers[""] = {.context = context.get(), .certificates = {world.add(leaf)}};
+  SlowSigner signer;
+  ASSERT_TRUE(signer.keys.add(ours.private_key));
+  Library library{signer};
+  for (const Version version : {Version::tls1_2, Version::tls1_3}) {
+    signer.answered = false;
+    const auto client =
+        ClientContext::make(library,
+                            {.trusted = TrustedCertificates::parse(root.certificate).value(),
+                             .versions = {version},
+                             .certificate = Certificate::parse(ours.certificate).value()})
+            .value();
+    const auto pair =
+        world.connect(*context, *client, {.sni = "a.example", .verify_name = "a.example"});
+    async::Scope scope;
+    scope.spawn(World::shake(*pair->server, &pair->server_result));
+    scope.spawn(World::shake(*pair->client, &pair->client_result));
+    world.loop.run_until_idle();
+    ASSERT_NE(signer.waiting, nullptr);
+    EXPECT_EQ(scope.running(), 2U);
+    signer.answered = true;
+    signer.waiting->wake();
+    world.loop.run_until_idle();
+    EXPECT_EQ(scope.running(), 0U);
+    EXPECT_TRUE(pair->client_result) << pair->client->failure();
+    EXPECT_TRUE(pair->server_result) << pair->server->failure();
+  }
 }
 
 }  // namespace

@@ -13,6 +13,10 @@
 // Reading: records are read ahead (header and body in one call). Between exchanges a connection
 // holds no buffer.
 //
+// Early data (TLS 1.3, where the policy takes it): handshake() returns as soon as some has come. It
+// is read as any data, and answers are written at once; is_early() says so until the handshake has
+// ended, which reading sees to.
+//
 // Renegotiation is refused; an end of the stream without close_notify is an end like any other
 // (HTTP frames its messages; policies of higher floors decide on truncation with truncated()).
 #pragma once
@@ -20,6 +24,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +34,14 @@
 #include "tls/server_context.h"
 
 namespace tls {
+
+/// What variables show of a ClientHello.
+struct ClientHelloTexts {
+  std::string ciphers;  // "TLS_AES_256_GCM_SHA384:0x2a2a": OpenSSL's names, or numbers
+  std::string groups;  // "X25519:prime256v1", likewise
+  std::string signature_schemes;  // "ecdsa_secp256r1_sha256:0x1a1a": the IANA's names, likewise
+  std::string ja4;
+};
 
 class TlsStream final : public io::Stream {
  public:
@@ -60,9 +73,11 @@ class TlsStream final : public io::Stream {
       std::span<const iovec> pieces) noexcept override;
   [[nodiscard]] bool may_be_ready(io::Direction direction) const noexcept override;
   void set_waiter(io::Direction direction, io::Waiter* waiter) noexcept override;
+  void end_with_next_write() noexcept override;
   void shutdown_write() noexcept override;
   void abort() noexcept override;
   [[nodiscard]] bool peer_closed() const noexcept override;
+  [[nodiscard]] bool is_early() const noexcept override;
   [[nodiscard]] io::EventLoop& loop() const noexcept override;
 
   /// Facts, valid when the handshake has ended. Views live as long as the stream.
@@ -71,8 +86,14 @@ class TlsStream final : public io::Stream {
   [[nodiscard]] std::string_view alpn() const noexcept;  // "h2"; empty: none
   [[nodiscard]] std::string_view sni() const noexcept;  // as selected or sent; empty: none
   [[nodiscard]] std::string curve() const;  // "X25519"; empty: no key exchange
-  [[nodiscard]] std::string session_id() const;  // hexadecimal
+  [[nodiscard]] std::span<const std::uint8_t> session_id() const noexcept;
+  /// What our certificate's key signed with; empty: nothing, since a session was resumed.
+  [[nodiscard]] std::string_view signature_scheme() const noexcept;  // "ecdsa_secp256r1_sha256"
+  /// Once, on the server's side; null unless the policy asks for it.
+  [[nodiscard]] std::unique_ptr<ClientHelloTexts> take_client_hello() noexcept;
   [[nodiscard]] bool resumed() const noexcept;
+  /// The server asked for a certificate, and this client had none to show.
+  [[nodiscard]] bool certificate_missed() const noexcept;
   /// The peer's stream ended without close_notify.
   [[nodiscard]] bool truncated() const noexcept;
   /// Why the handshake or the connection failed, in nginx's words: "SSL_do_handshake() failed (SSL:

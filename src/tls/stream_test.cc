@@ -123,6 +123,32 @@ TEST_F(TlsStreamTest, ChoosesTheCertificateThatTheClientCanUse) {
   EXPECT_EQ(ec->client->cipher().substr(0, 11), "ECDHE-ECDSA");
 }
 
+TEST_F(TlsStreamTest, KeepsWhatTheClientOffersIfThePolicyAsksForIt) {
+  serve("", {}, {.client_hello = true});
+  const auto pair = connect("example.com", {.alpn = {"http/1.1"}});
+  ASSERT_TRUE(pair->server_result);
+  const auto hello = pair->server->take_client_hello();
+  ASSERT_NE(hello, nullptr);
+  EXPECT_EQ(hello->ja4.substr(0, 4), "t13d") << hello->ja4;
+  EXPECT_EQ(hello->ja4.substr(8, 3), "h1_") << hello->ja4;
+  EXPECT_TRUE(hello->ciphers.contains("TLS_AES_128_GCM_SHA256")) << hello->ciphers;
+  EXPECT_TRUE(hello->groups.contains("X25519")) << hello->groups;
+  EXPECT_TRUE(hello->signature_schemes.contains("ecdsa_secp256r1_sha256"));
+}
+
+TEST_F(TlsStreamTest, KeepsNothingOfTheClientHelloOtherwise) {
+  serve("");
+  const auto pair = connect();
+  EXPECT_EQ(pair->server->take_client_hello(), nullptr);
+}
+
+TEST_F(TlsStreamTest, NamesWhatItSignedWith) {
+  serve("");
+  EXPECT_EQ(connect()->server->signature_scheme(), "ecdsa_secp256r1_sha256");
+  EXPECT_EQ(connect("", {.versions = {Version::tls1_2}})->server->signature_scheme(),
+            "ecdsa_secp256r1_sha256");
+}
+
 TEST_F(TlsStreamTest, WorksWhenEveryByteTravelsAlone) {
   serve("");
   for (const Version version : {Version::tls1_2, Version::tls1_3}) {
@@ -275,6 +301,35 @@ TEST_F(TlsStreamTest, PutsHeadAndBodyIntoOneRecordAndOneWrite) {
   EXPECT_EQ(lower.stream->try_read(raw), 5 + 9 + 1 + 16U);
 }
 
+TEST_F(TlsStreamTest, EndsInTheSameWriteWhenItIsToldThatThatIsTheLast) {
+  for (const Version version : {Version::tls1_2, Version::tls1_3}) {
+    serve("", {}, {.versions = {version}});
+    const auto pair = connect();
+    pair->server->end_with_next_write();
+    EXPECT_EQ(world.pass(*pair->server, *pair->client, "all there is"), "all there is");
+    std::array<char, 10> room{};
+    EXPECT_EQ(pair->client->try_read(room), 0U);
+    EXPECT_FALSE(pair->client->truncated());
+    // The other side goes on until it ends, too; ours is not ended twice.
+    EXPECT_EQ(world.pass(*pair->client, *pair->server, "late"), "late");
+    auto lower = pair->client->take_plaintext();
+    pair->server->shutdown_write();
+    EXPECT_EQ(lower.stream->try_read(room), 0U);
+  }
+}
+
+TEST_F(TlsStreamTest, SendsTheTicketSoonWhenNothingIsAskedFor) {
+  serve("");
+  const auto pair = connect();
+  auto lower = pair->client->take_plaintext();
+  std::array<char, 1000> raw{};
+  EXPECT_FALSE(lower.stream->try_read(raw));
+  world.clock.advance(std::chrono::seconds(1));
+  world.loop.run_until_idle();
+  EXPECT_GT(lower.stream->try_read(raw).value_or(0), 100U);
+  EXPECT_FALSE(lower.stream->try_read(raw));
+}
+
 async::Task<void> send(io::Stream& stream, std::string_view bytes, bool* fine) {
   std::array pieces{io::piece_of(bytes.substr(0, 10)), io::piece_of(bytes.substr(10))};
   *fine = (co_await io::write_all(stream, pieces, base::kNoDeadline)).has_value();
@@ -336,6 +391,73 @@ TEST_F(TlsStreamTest, KeepsBeingReadyWhileDecryptedBytesAreLeft) {
   EXPECT_EQ(pair->client->try_read(room), 4U);
   EXPECT_EQ(pair->client->try_read(room), 2U);
   EXPECT_FALSE(pair->client->may_be_ready(io::Direction::read));
+}
+
+async::Task<void> shake_and_say(TlsStream& stream, std::string_view text) {
+  if (!co_await stream.handshake(base::kNoDeadline)) co_return;
+  std::array pieces{io::piece_of(text)};
+  static_cast<void>(co_await io::write_all(stream, pieces, base::kNoDeadline));
+}
+
+TEST_F(TlsStreamTest, LosesNothingThatCameTogetherWithTheEndOfTheHandshake) {
+  serve("");
+  for (const Version version : {Version::tls1_2, Version::tls1_3}) {
+    clients.push_back(world.client_context({.versions = {version}}));
+    const auto pair = world.connect(*contexts.front(), *clients.back(), {.sni = "a"});
+    const std::string text(5000, 'x');
+    async::Scope scope;
+    scope.spawn(shake_and_say(*pair->client, text));
+    scope.spawn(World::shake(*pair->server, &pair->server_result));
+    world.loop.run_until_idle();
+    ASSERT_TRUE(pair->server_result);
+    EXPECT_TRUE(pair->server->may_be_ready(io::Direction::read));
+    std::string arrived;
+    std::array<char, 7> room{};
+    while (const auto count = pair->server->try_read(room)) arrived.append(room.data(), *count);
+    EXPECT_EQ(arrived, text);
+    EXPECT_FALSE(pair->server->may_be_ready(io::Direction::read));
+  }
+}
+
+TEST_F(TlsStreamTest, EndsAConnectionWhoseRecordsAreNotProtected) {
+  serve("");
+  const std::array attacks{std::string("\x15\3\3\0\2\2\x28", 7),  // an alert in the clear
+                           std::string("\x17\3\3\0\2xx", 7),      // shorter than its tag
+                           std::string("\x17\3\3\xff\xff", 5),    // longer than allowed
+                           std::string("\x16\3\1\0\5hello", 10),  // a new handshake
+                           std::string("\x17\3\3\0\x20", 5) + std::string(32, 'x'),
+                           std::string("GET / HTTP/1.1\r\n\r\n")};
+  for (const std::string& attack : attacks) {
+    const auto pair = connect();
+    ASSERT_TRUE(pair->server_result);
+    const auto raw = pair->client->take_plaintext().stream;
+    const iovec piece = io::piece_of(attack);
+    ASSERT_TRUE(raw->try_write(std::span(&piece, 1)));
+    std::array<char, 100> room{};
+    const auto got = pair->server->try_read(room);
+    ASSERT_FALSE(got);
+    EXPECT_TRUE(got.error().is(ErrorCode::tls)) << base::describe(got.error());
+    EXPECT_THAT(std::string(pair->server->failure()), ::testing::StartsWith("SSL_read() failed ("));
+    EXPECT_FALSE(pair->server->try_read(room));  // and so it stays
+    EXPECT_FALSE(pair->server->try_write(std::span(&piece, 1)));
+    std::array<char, 1000> answer{};
+    EXPECT_GT(raw->try_read(answer).value_or(0), 5U);  // the ticket and an alert
+  }
+}
+
+TEST_F(TlsStreamTest, WaitsForTheRestOfARecord) {
+  serve("");
+  const auto pair = connect();
+  auto lower = pair->client->take_plaintext();
+  const iovec half = io::piece_of(std::string_view("\x17\3\3\1\0 the first part", 18));
+  ASSERT_TRUE(lower.stream->try_write(std::span(&half, 1)));
+  std::array<char, 100> room{};
+  EXPECT_TRUE(pair->server->try_read(room).error().is(ErrorCode::would_block));
+  EXPECT_FALSE(pair->server->may_be_ready(io::Direction::read));
+  lower.stream->shutdown_write();
+  world.loop.run_until_idle();
+  EXPECT_EQ(pair->server->try_read(room), 0U);
+  EXPECT_TRUE(pair->server->truncated());
 }
 
 }  // namespace

@@ -1,22 +1,19 @@
 #include "tls/ticket_keys.h"
 
-#include <openssl/crypto.h>
+#include <utility>
+#include <vector>
 
-#include <algorithm>
-
-#include "base/random.h"
+#include "base/check.h"
 
 namespace tls {
 
-TicketKey::~TicketKey() {
-  OPENSSL_cleanse(cipher_key.data(), cipher_key.size());
-  OPENSSL_cleanse(mac_key.data(), mac_key.size());
+TicketKeys::TicketKeys(const base::Clock& clock, std::chrono::seconds lifetime, TicketSecret secret)
+    : clock_(clock), secret_(std::move(secret)), lifetime_(lifetime) {
+  rotate(clock.now());
 }
 
 TicketKeys::TicketKeys(const base::Clock& clock, std::chrono::seconds lifetime)
-    : clock_(clock), lifetime_(lifetime) {
-  rotate(clock.now());
-}
+    : TicketKeys(clock, lifetime, TicketSecret::make(clock.now())) {}
 
 void TicketKeys::set_lifetime(std::chrono::seconds lifetime) {
   const std::scoped_lock lock(mutex_);
@@ -37,15 +34,17 @@ void TicketKeys::refresh(Copy& copy) {
 
 void TicketKeys::rotate(base::TimePoint now) {
   // A key makes tickets for an hour; the last of them is good for `lifetime_` after that.
-  std::erase_if(keys_,
-                [&](const TicketKey& key) { return now - key.made > kRotation + lifetime_; });
-  TicketKey key;
-  base::fill_random(key.name);
-  base::fill_random(key.cipher_key);
-  base::fill_random(key.mac_key);
-  key.made = now;
-  keys_.insert(keys_.begin(), key);
-  next_rotation_.store((now + kRotation).time_since_epoch().count(), std::memory_order_relaxed);
+  const auto is_over = [&](base::TimePoint made) { return now - made > kRotation + lifetime_; };
+  std::erase_if(keys_, [&](const TicketKey& key) { return is_over(key.made); });
+  const TicketSecret::Period newest = TicketSecret::period_of(now);
+  while (secret_.first() <= newest) {
+    const TicketSecret::Period period = secret_.first();
+    if (!is_over(TicketSecret::start_of(period))) keys_.insert(keys_.begin(), secret_.key(period));
+    secret_.forget_before(period + 1);
+  }
+  CHECK(!keys_.empty());
+  next_rotation_.store(TicketSecret::start_of(newest + 1).time_since_epoch().count(),
+                       std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_relaxed);
 }
 

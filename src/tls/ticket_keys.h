@@ -1,9 +1,9 @@
-// TicketKeys: the keys of stateless session tickets (RFC 5077 §4, RFC 8446 §4.6.1). They make and
-// rotate themselves: a new key every hour, old ones kept for as long as a ticket under them may
-// live. One object is shared by all workers and is handed on over reloads, so tickets survive both.
+// TicketKeys: the keys of stateless session tickets (RFC 5077 §4, RFC 8446 §4.6.1). They rotate
+// themselves: a new key every hour, old ones kept for as long as a ticket under them may live. One
+// object is shared by all workers and is handed on over reloads; the keys come of a TicketSecret,
+// which outlives the process. So tickets survive all of them.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -11,26 +11,17 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "tls/ticket_secret.h"
 
 namespace tls {
 
-struct TicketKey {
-  std::array<std::uint8_t, 16> name{};
-  std::array<std::uint8_t, 32> cipher_key{};  // AES-256-CBC
-  std::array<std::uint8_t, 32> mac_key{};  // HMAC-SHA-256
-  base::TimePoint made;
-
-  TicketKey() = default;
-  TicketKey(const TicketKey&) = default;
-  TicketKey& operator=(const TicketKey&) = default;
-  ~TicketKey();  // wipes
-};
-
 class TicketKeys {
  public:
-  static constexpr std::chrono::hours kRotation{1};
+  static constexpr std::chrono::hours kRotation = TicketSecret::kPeriod;
 
   /// `lifetime`: the longest ssl_session_timeout of the configuration.
+  TicketKeys(const base::Clock& clock, std::chrono::seconds lifetime, TicketSecret secret);
+  /// With a secret of its own.
   TicketKeys(const base::Clock& clock, std::chrono::seconds lifetime);
 
   /// Thread-safe. A reload may lengthen it; keys already dropped do not come back.
@@ -48,7 +39,8 @@ class TicketKeys {
   void rotate(base::TimePoint now);  // with mutex_ held
 
   const base::Clock& clock_;
-  std::mutex mutex_;  // guards keys_ and lifetime_
+  std::mutex mutex_;  // guards what follows
+  TicketSecret secret_;  // of the keys to come
   std::vector<TicketKey> keys_;
   std::chrono::seconds lifetime_;
   std::atomic<std::uint64_t> generation_ = 0;

@@ -65,13 +65,18 @@ std::size_t Cluster::max_attempts() const noexcept {
 // Peers and the names that they come from.
 
 void Cluster::add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
-                       const base::Address& address) {
+                       const Found& found) {
   const EndpointSpec& spec = spec_->endpoints.at(endpoint);
-  PeerGroup& group = spec.backup ? backups_ : primaries_;
+  PeerGroup& group = found.is_backup ? backups_ : primaries_;
+  const std::int64_t weight = std::int64_t{spec.weight} * found.weight;
+  const base::Address& address = found.address;
   const auto same = std::ranges::find_if(old, [&](const std::unique_ptr<Peer>& peer) {
     return peer != nullptr && peer->endpoint == endpoint && peer->address == address;
   });
   if (same != old.end()) {
+    Peer& peer = **same;
+    if (peer.weight != weight) peer.weight = peer.effective_weight = weight;
+    peer.target = found.target;
     group.peers.push_back(std::move(*same));
     return;
   }
@@ -80,7 +85,8 @@ void Cluster::add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endp
   peer->endpoint = endpoint;
   peer->address = address;
   peer->name = address.text();
-  peer->weight = peer->effective_weight = spec.weight;
+  peer->target = found.target;
+  peer->weight = peer->effective_weight = weight;
   peer->max_fails = spec.max_fails;
   peer->fail_timeout = spec.fail_timeout;
   peer->max_conns = spec.max_conns;
@@ -95,15 +101,18 @@ void Cluster::rebuild_peers() {
   for (std::size_t i = 0; i < spec_->endpoints.size(); ++i) {
     const EndpointSpec& endpoint = spec_->endpoints.at(i);
     if (name != names_.end() && name->endpoint == i) {
-      for (const base::Address& address : name->addresses) add_peer(old, i, address);
+      for (const Found& found : name->addresses) add_peer(old, i, found);
       ++name;
     } else if (endpoint.address) {
       const bool needs_port = endpoint.address->is_ip() && !endpoint.port;
       add_peer(old, i,
-               needs_port ? endpoint.address->with_port(spec_->default_port) : *endpoint.address);
+               {.address = needs_port ? endpoint.address->with_port(spec_->default_port)
+                                      : *endpoint.address,
+                .is_backup = endpoint.backup});
     }
   }
-  primaries_.alone = spec_->endpoints.size() == 1 && primaries_.peers.size() == 1;
+  primaries_.alone =
+      spec_->endpoints.size() == 1 && primaries_.peers.size() == 1 && backups_.peers.empty();
   std::erase(old, nullptr);
   retire(std::move(old));
 }
@@ -124,13 +133,70 @@ void Cluster::ended(Peer& peer) noexcept {
   }
 }
 
-bool Cluster::take_addresses(Name& name, const io::Resolution& resolution) {
-  const auto ttl = std::chrono::duration_cast<base::Duration>(resolution.ttl);
-  name.refresh_at = surroundings_.loop.now() + (resolution.stale ? base::Duration(kSoon) : ttl);
-  if (!resolution.stale || resolution.failing) name.outdated = false;
+Cluster::News Cluster::news_of(const Name& name, const io::Resolution& resolution) const {
+  News news{.found = {},
+            .ttl = resolution.ttl,
+            .stale = resolution.stale,
+            .failing = resolution.failing,
+            .overdue = resolution.overdue};
+  news.found.reserve(resolution.addresses.size());
+  for (const base::Address& address : resolution.addresses) {
+    news.found.push_back(
+        {.address = address, .is_backup = spec_->endpoints.at(name.endpoint).backup});
+  }
+  return news;
+}
+
+// nginx's rules: a backup server has the records of the lowest priority number alone.
+Cluster::News Cluster::news_of(const Name& name, const io::ServiceResolution& resolution) const {
+  News news{.found = {},
+            .ttl = resolution.ttl,
+            .stale = resolution.stale,
+            .failing = resolution.failing,
+            .overdue = resolution.overdue};
+  const bool is_backup = spec_->endpoints.at(name.endpoint).backup;
+  for (const io::ServiceAddress& each : resolution.addresses) {
+    if (is_backup && !each.is_first) continue;
+    news.found.push_back({.address = each.address,
+                          .target = each.target,
+                          .weight = std::max<std::uint32_t>(each.weight, 1),
+                          .is_backup = is_backup || !each.is_first});
+  }
+  return news;
+}
+
+std::optional<Cluster::News> Cluster::known(const Name& name) const {
+  const EndpointSpec& endpoint = spec_->endpoints.at(name.endpoint);
+  if (endpoint.service.empty()) {
+    const auto known = name.resolver->known(endpoint.host, port_of(name));
+    return known ? std::optional(news_of(name, *known)) : std::nullopt;
+  }
+  const auto known = name.resolver->known_service(endpoint.service);
+  return known ? std::optional(news_of(name, *known)) : std::nullopt;
+}
+
+async::Task<base::Result<Cluster::News>> Cluster::resolve(std::size_t name,
+                                                          base::Deadline deadline) {
+  const EndpointSpec& endpoint = spec_->endpoints.at(names_.at(name).endpoint);
+  io::Resolver& resolver = *names_.at(name).resolver;
+  if (endpoint.service.empty()) {
+    const auto answer =
+        co_await resolver.resolve(endpoint.host, port_of(names_.at(name)), deadline);
+    if (!answer) co_return base::fail(answer.error());
+    co_return news_of(names_.at(name), *answer);
+  }
+  const auto answer = co_await resolver.resolve_service(endpoint.service, deadline);
+  if (!answer) co_return base::fail(answer.error());
+  co_return news_of(names_.at(name), *answer);
+}
+
+bool Cluster::take_addresses(Name& name, const News& news) {
+  const auto ttl = std::chrono::duration_cast<base::Duration>(news.ttl);
+  name.refresh_at = surroundings_.loop.now() + (news.stale ? base::Duration(kSoon) : ttl);
+  if (!news.stale || news.failing) name.outdated = false;
   // Name servers turn the order of addresses; that is no change.
-  if (std::ranges::is_permutation(name.addresses, resolution.addresses)) return false;
-  name.addresses = resolution.addresses;
+  if (std::ranges::is_permutation(name.addresses, news.found)) return false;
+  name.addresses = news.found;
   return true;
 }
 
@@ -145,15 +211,14 @@ void Cluster::refresh_names() {
   refresh_at_ = base::kNoDeadline;
   for (Name& name : names_) {
     if (now >= name.refresh_at) {
-      const EndpointSpec& endpoint = spec_->endpoints.at(name.endpoint);
       name.refresh_at = now + kSoon;
       // Nothing known: the addresses that the name once had are better than none.
-      if (const auto known = name.resolver->known(endpoint.host, port_of(name))) {
-        if (was_idle && known->stale && !known->failing && known->overdue >= kIdle) {
+      if (const auto news = known(name)) {
+        if (was_idle && news->stale && !news->failing && news->overdue >= kIdle) {
           name.outdated = true;
           catch_up_until_ = now + kIdle;
         }
-        changed |= take_addresses(name, *known);
+        changed |= take_addresses(name, *news);
       }
     }
     refresh_at_ = std::min(refresh_at_, name.refresh_at);
@@ -173,8 +238,7 @@ async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
   for (std::size_t i = 0; i < names_.size() && lacks_primaries(); ++i) {
     const EndpointSpec& endpoint = spec_->endpoints.at(names_.at(i).endpoint);
     if (endpoint.backup && !backups_.peers.empty()) continue;
-    const auto answer =
-        co_await names_.at(i).resolver->resolve(endpoint.host, port_of(names_.at(i)), deadline);
+    const auto answer = co_await resolve(i, deadline);
     if (!answer) {
       outcome = base::fail(answer.error());
       if (answer.error().is(ErrorCode::cancelled)) co_return outcome;
@@ -189,9 +253,7 @@ async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
 async::Task<base::Result<void>> Cluster::catch_up(base::Deadline deadline) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (!names_.at(i).outdated) continue;
-    const EndpointSpec& endpoint = spec_->endpoints.at(names_.at(i).endpoint);
-    const auto answer =
-        co_await names_.at(i).resolver->resolve(endpoint.host, port_of(names_.at(i)), deadline);
+    const auto answer = co_await resolve(i, deadline);
     names_.at(i).outdated = false;
     if (answer && take_addresses(names_.at(i), *answer)) rebuild_peers();
     if (!answer && answer.error().is(ErrorCode::cancelled)) co_return base::fail(answer.error());
@@ -294,8 +356,9 @@ Cluster::Choice Cluster::rival_of(const Peer& peer, const Attempts& attempts) no
   const base::TimePoint now = surroundings_.loop.now();
   for (PeerGroup* group : {&primaries_, &backups_}) {
     for (const auto& other : group->peers) {
-      if (other->endpoint != peer.endpoint || other->address.family() == peer.address.family() ||
-          attempts.has_tried(other->id) || !is_available(*other, now)) {
+      if (other->endpoint != peer.endpoint || other->target != peer.target ||
+          other->address.family() == peer.address.family() || attempts.has_tried(other->id) ||
+          !is_available(*other, now)) {
         continue;
       }
       if (best.peer == nullptr || other->in_use < best.peer->in_use) best = {group, other.get()};
@@ -369,6 +432,7 @@ async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target targ
                                                            lease.peer_name(), limit());
     if (!secured) {
       Failure failure = failed(lease, Failure::Phase::handshaking, secured.error().error);
+      if (secured.error().counter) surroundings_.counters.add(*secured.error().counter);
       failure.sentence = std::move(secured.error().sentence);
       failure.directive = secured.error().directive;
       co_return std::unexpected(std::move(failure));

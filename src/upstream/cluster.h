@@ -12,6 +12,10 @@
 // over. A peer whose address remains keeps its state; one whose address is gone is retired and
 // lives until its last lease ends.
 //
+// A service's SRV records give a peer for each address of each host that they name, with the
+// record's weight times the server's: those of the lowest priority number are primaries, the others
+// backups (as nginx has it). It is a name like any other in all else.
+//
 // Requests go by turns to all addresses of a name, of both families. But where the chosen one does
 // not answer within 250 ms and the name has an address of the other family, that is tried beside
 // it, and the first connection that stands is used (RFC 8305 §5): a family that leads nowhere costs
@@ -24,6 +28,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,11 +121,27 @@ class Cluster {
     PeerGroup* group = nullptr;
     Peer* peer = nullptr;
   };
-  /// A host name of the spec.
+  /// An address of a name.
+  struct Found {
+    base::Address address;
+    std::string target{};  // of a service: the host
+    std::uint32_t weight = 1;
+    bool is_backup = false;
+    bool operator==(const Found&) const = default;
+  };
+  /// What a resolver says about a name now.
+  struct News {
+    std::vector<Found> found;
+    std::chrono::seconds ttl{};
+    bool stale = false;
+    bool failing = false;
+    base::Duration overdue{};
+  };
+  /// A host name of the spec, or a service's.
   struct Name {
     std::size_t endpoint;
     std::shared_ptr<io::Resolver> resolver{};
-    std::vector<base::Address> addresses{};
+    std::vector<Found> addresses{};
     base::TimePoint refresh_at{};
     bool outdated = false;  // known from before a time without requests, and out of date
   };
@@ -131,10 +152,13 @@ class Cluster {
   [[nodiscard]] async::Task<base::Result<void>> catch_up(base::Deadline deadline);
   void refresh_names();
   [[nodiscard]] std::uint16_t port_of(const Name& name) const;
-  [[nodiscard]] bool take_addresses(Name& name, const io::Resolution& resolution);
+  [[nodiscard]] News news_of(const Name& name, const io::Resolution& resolution) const;
+  [[nodiscard]] News news_of(const Name& name, const io::ServiceResolution& resolution) const;
+  [[nodiscard]] std::optional<News> known(const Name& name) const;
+  [[nodiscard]] async::Task<base::Result<News>> resolve(std::size_t name, base::Deadline deadline);
+  [[nodiscard]] bool take_addresses(Name& name, const News& news);
   void rebuild_peers();
-  void add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint,
-                const base::Address& address);
+  void add_peer(std::vector<std::unique_ptr<Peer>>& old, std::size_t endpoint, const Found& found);
   void retire(std::vector<std::unique_ptr<Peer>> old);
 
   [[nodiscard]] Choice choose(Attempts& attempts);

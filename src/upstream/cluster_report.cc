@@ -14,7 +14,9 @@ PeerState state_of(const Peer& peer, base::TimePoint now) noexcept {
   return peer.fails != 0 ? PeerState::failing : PeerState::up;
 }
 
-void add_peers(const Cluster& cluster, const PeerGroup& group, base::TimePoint now,
+enum class Role : bool { primary, backup };
+
+void add_peers(const Cluster& cluster, const PeerGroup& group, Role role, base::TimePoint now,
                std::vector<PeerReport>& reports, std::vector<bool>& seen) {
   for (const auto& peer : group.peers) {
     const EndpointSpec& endpoint = cluster.spec().endpoints[peer->endpoint];
@@ -22,8 +24,8 @@ void add_peers(const Cluster& cluster, const PeerGroup& group, base::TimePoint n
     reports.push_back({.server = endpoint.name,
                        .address = peer->name,
                        .state = state_of(*peer, now),
-                       .backup = endpoint.backup,
-                       .weight = endpoint.weight,
+                       .backup = role == Role::backup,
+                       .weight = static_cast<std::uint64_t>(peer->weight),
                        .active = peer->in_use,
                        .idle = cluster.idle_connections(*peer),
                        .attempts = peer->attempts,
@@ -76,8 +78,8 @@ ClusterReport report_of(const Cluster& cluster, base::TimePoint now) {
   const ClusterSpec& spec = cluster.spec();
   ClusterReport report{.name = spec.name, .is_group = spec.is_group, .peers = {}};
   std::vector<bool> seen(spec.endpoints.size());
-  add_peers(cluster, cluster.primaries(), now, report.peers, seen);
-  add_peers(cluster, cluster.backups(), now, report.peers, seen);
+  add_peers(cluster, cluster.primaries(), Role::primary, now, report.peers, seen);
+  add_peers(cluster, cluster.backups(), Role::backup, now, report.peers, seen);
   for (std::size_t i = 0; i < seen.size(); ++i) {
     if (seen[i]) continue;
     const EndpointSpec& endpoint = spec.endpoints[i];

@@ -22,7 +22,7 @@ struct PeerReport {
   std::string address;  // empty: unresolved
   PeerState state = PeerState::up;
   bool backup = false;
-  std::uint32_t weight = 1;
+  std::uint64_t weight = 1;
   std::uint64_t active = 0;
   std::uint64_t idle = 0;  // kept connections
   std::uint64_t attempts = 0;

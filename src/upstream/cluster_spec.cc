@@ -68,6 +68,12 @@ Parsed parse_endpoint(std::string_view text) {
   return spec;
 }
 
+std::string service_name(std::string_view service, std::string_view host) {
+  std::string name = base::lower(service);
+  if (!service.contains('.')) name = "_" + name + "._tcp";
+  return name.append(1, '.').append(host);
+}
+
 ClusterSpec implicit_cluster(EndpointSpec endpoint, std::uint16_t default_port,
                              const KeepAlive& keep_alive, const NameLookup& lookup) {
   ClusterSpec spec;

@@ -21,6 +21,8 @@ namespace upstream {
 struct EndpointSpec {
   std::string name;  // as written: "app.example.com:8080", "unix:/run/app.sock"
   std::string host;  // to be resolved; empty when `address` says it all
+  // Its SRV records are looked up instead, whole: "_http._tcp.app.example.com"; empty: none.
+  std::string service{};
   std::optional<base::Address> address;  // an IP address (port 0 without explicit port) or a path
   std::optional<std::uint16_t> port;  // explicit port; else ClusterSpec::default_port
   std::uint32_t weight = 1;
@@ -64,6 +66,10 @@ struct ClusterSpec {
   /// on.
   bool operator==(const ClusterSpec&) const = default;
 };
+
+/// The name of the SRV records for `service=` at `host`: "http" and "a.test" give
+/// "_http._tcp.a.test"; with a dot in it, a service is only put before the host (nginx's rule).
+[[nodiscard]] std::string service_name(std::string_view service, std::string_view host);
 
 /// "host", "host:port", "1.2.3.4:80", "[::1]:80", "unix:/path". The error is in nginx's words:
 /// "invalid host", "invalid port", "no host", ...

@@ -49,7 +49,8 @@ class PipeConnector final : public Connector {
     if (untrusted) {
       co_return std::unexpected(HandshakeFailure{.error = {.code = ErrorCode::untrusted},
                                                  .sentence = "certificate has expired",
-                                                 .directive = "proxy_ssl_verify"});
+                                                 .directive = "proxy_ssl_verify",
+                                                 .counter = Counter::upstream_revoked});
     }
     co_return Transport{.stream = std::move(plain)};
   }
@@ -67,6 +68,7 @@ class PipeConnector final : public Connector {
 
 class TableResolver final : public io::Resolver {
  public:
+  std::map<std::string, std::vector<io::ServiceAddress>, std::less<>> services;
   std::map<std::string, std::vector<std::string>, std::less<>> table;
   int questions = 0;
   base::Duration overdue{};  // of what is known; resolve() brings the news
@@ -84,6 +86,17 @@ class TableResolver final : public io::Resolver {
     auto old = io::Resolution{.addresses = {}, .ttl = 1s, .stale = true, .overdue = overdue};
     old.addresses.push_back(*base::Address::from_ip("10.0.0.99", port));
     return old;
+  }
+  async::Task<base::Result<io::ServiceResolution>> resolve_service(
+      std::string name, base::Deadline /*deadline*/) override {
+    auto found = known_service(name);
+    if (!found) co_return base::fail(ErrorCode::not_found, "host not found");
+    co_return *std::move(found);
+  }
+  std::optional<io::ServiceResolution> known_service(std::string_view name) override {
+    const auto found = services.find(name);
+    if (found == services.end()) return std::nullopt;
+    return io::ServiceResolution{.addresses = found->second, .ttl = 30s};
   }
 
  private:
@@ -382,6 +395,7 @@ TEST(Cluster, SaysWhichCheckOfTheHandshakeFailed) {
   EXPECT_EQ(lease.error().directive, "proxy_ssl_verify");
   EXPECT_THAT(world.connector.handshakes, ElementsAre("10.0.0.1:80 app.example"));
   EXPECT_EQ(world.counters.get(Counter::upstream_untrusted), 1U);
+  EXPECT_EQ(world.counters.get(Counter::upstream_revoked), 1U);
   EXPECT_EQ(world.counters.get(Counter::upstream_handshakes_failed), 1U);
 }
 
@@ -453,6 +467,78 @@ TEST(Cluster, DoesNotWaitForANameWhileOtherPeersAreKnown) {
   world.resolver.table["app.example"] = {"10.0.0.1"};
   world.pass(150ms);
   EXPECT_EQ(world.serve(), "10.0.0.1:80");
+}
+
+// Services.
+
+EndpointSpec service(std::string_view host) {
+  EndpointSpec spec = endpoint(host);
+  spec.service = service_name("http", host);
+  spec.resolve = true;
+  return spec;
+}
+io::ServiceAddress offered(std::string_view address, std::uint16_t weight, bool is_first = true,
+                           std::string target = "a") {
+  return {.address = *base::Address::from_ip_and_port(address),
+          .target = std::move(target),
+          .weight = weight,
+          .is_first = is_first};
+}
+
+TEST(Cluster, TakesPeersWeightsAndBackupsFromAService) {
+  EndpointSpec spec = service("app.example");
+  spec.weight = 2;
+  World world({spec});
+  world.resolver.services["_http._tcp.app.example"] = {
+      offered("10.0.0.1:81", 3), offered("10.0.0.2:82", 0), offered("10.0.0.3:83", 9, false)};
+  EXPECT_EQ(world.serve(), "10.0.0.1:81");
+  const auto& primaries = world.cluster->primaries().peers;
+  ASSERT_EQ(primaries.size(), 2U);
+  EXPECT_EQ(primaries.at(0)->weight, 6);
+  EXPECT_EQ(primaries.at(1)->weight, 2);
+  ASSERT_EQ(world.cluster->backups().peers.size(), 1U);
+  EXPECT_EQ(world.cluster->backups().peers.at(0)->name, "10.0.0.3:83");
+  const ClusterReport report = report_of(*world.cluster, world.loop.now());
+  ASSERT_EQ(report.peers.size(), 3U);
+  EXPECT_TRUE(report.peers.at(2).backup);
+  EXPECT_EQ(report.peers.at(2).weight, 18U);
+
+  // One becomes a backup and keeps its state; its failures and connections are the same peer's.
+  const std::uint32_t kept = primaries.at(0)->id;
+  world.resolver.services["_http._tcp.app.example"] = {offered("10.0.0.2:82", 5),
+                                                       offered("10.0.0.1:81", 4, false)};
+  world.pass(31s);
+  EXPECT_EQ(world.serve(), "10.0.0.2:82");
+  EXPECT_EQ(world.cluster->primaries().peers.at(0)->weight, 10);
+  ASSERT_EQ(world.cluster->backups().peers.size(), 1U);
+  EXPECT_EQ(world.cluster->backups().peers.at(0)->id, kept);
+  EXPECT_EQ(world.cluster->backups().peers.at(0)->weight, 8);
+}
+
+TEST(Cluster, ABackupServiceHasItsBestHostsAlone) {
+  EndpointSpec spec = service("app.example");
+  spec.backup = true;
+  World world({endpoint("10.0.0.9"), spec});
+  world.resolver.services["_http._tcp.app.example"] = {offered("10.0.0.1:81", 1),
+                                                       offered("10.0.0.2:82", 1, false)};
+  EXPECT_EQ(world.serve(), "10.0.0.9:80");
+  ASSERT_EQ(world.cluster->backups().peers.size(), 1U);
+  EXPECT_EQ(world.cluster->backups().peers.at(0)->name, "10.0.0.1:81");
+}
+
+TEST(Cluster, DoesNotRaceDifferentHostsOfAService) {
+  World world({service("app.example")});
+  world.resolver.services["_http._tcp.app.example"] = {offered("[2001:db8::1]:80", 1, true, "a"),
+                                                       offered("10.0.0.2:80", 1, true, "b")};
+  world.connector.silent = {"[2001:db8::1]:80"};
+  Attempts attempts;
+  std::optional<Acquired> acquired;
+  world.scope.spawn(World::run(world.cluster.get(), &attempts, {}, &acquired));
+  world.pass(1s);
+  EXPECT_THAT(world.connector.connected, ElementsAre("[2001:db8::1]:80"));
+  world.scope.request_stop();
+  world.loop.run_until_idle();
+  EXPECT_TRUE(acquired);
 }
 
 TEST(ClusterCache, MakesOneClusterForEachEndpointAndDropsTheOldest) {

@@ -16,18 +16,35 @@ std::string_view directive_for(tls::VerifyFailure::Check check) noexcept {
     case chain:
     case self_signed:
     case unknown_issuer: return "proxy_ssl_trusted_certificate";
+    case too_long: return "proxy_ssl_verify_depth";
+    case revoked:
+    case revocation_list: return "proxy_ssl_crl";
+    case pin: return "proxy_ssl_pin";
     case expired:
     case not_yet_valid: return "proxy_ssl_verify";
   }
   return {};
 }
 
+std::optional<observe::Counter> counter_for(tls::VerifyFailure::Check check) noexcept {
+  using enum tls::VerifyFailure::Check;
+  switch (check) {
+    case revoked: return observe::Counter::upstream_revoked;
+    case revocation_list: return observe::Counter::upstream_revocation_unknown;
+    case pin: return observe::Counter::upstream_pin_mismatches;
+    default: return std::nullopt;
+  }
+}
+
 HandshakeFailure explain(const base::Error& error, const tls::TlsStream& stream) {
-  HandshakeFailure failure{
-      .error = error.from(base::ErrorSource::upstream), .sentence = {}, .directive = {}};
+  HandshakeFailure failure{.error = error.from(base::ErrorSource::upstream),
+                           .sentence = {},
+                           .directive = {},
+                           .counter = {}};
   if (const tls::VerifyFailure* why = stream.verify_failure(); why != nullptr) {
     failure.sentence = why->sentence();
     failure.directive = directive_for(why->check);
+    failure.counter = counter_for(why->check);
   } else {
     failure.sentence = stream.failure();
   }

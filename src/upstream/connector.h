@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "io/event_loop.h"
 #include "io/stream.h"
+#include "observe/counters.h"
 
 namespace tls {
 class ClientContext;
@@ -41,11 +43,13 @@ struct Transport {
 };
 
 /// A failed handshake. `sentence` says which check failed and what mends it; `directive` names the
-/// directive to look at ("proxy_ssl_trusted_certificate"), empty when none would help.
+/// directive to look at ("proxy_ssl_trusted_certificate"), empty when none would help; `counter` is
+/// that of the check, beside those of all failures.
 struct HandshakeFailure {
   base::Error error;
   std::string sentence;
   std::string_view directive;
+  std::optional<observe::Counter> counter{};
 };
 
 class Connector {

@@ -19,6 +19,7 @@ struct Peer {
   std::size_t endpoint = 0;  // index in ClusterSpec::endpoints
   base::Address address;
   std::string name;  // the address as text, for logs and $upstream_addr
+  std::string target;  // the host that has it, where that came out of an SRV record
 
   std::int64_t weight = 1;
   std::int64_t effective_weight = 1;  // sinks with failures, recovers pick by pick

@@ -41,6 +41,7 @@ struct NameInUse {
   std::string written;  // as the configuration has it: "app.example:8080"
   config::Position at;
   io::DnsOptions dns{};  // who is asked
+  bool is_service = false;  // `host` is a service's name
 };
 
 /// The names of name servers at `level` and inside it.

@@ -41,8 +41,6 @@ struct LaterParameter {
 };
 constexpr std::array kLaterParameters{
     LaterParameter{"slow_start", true, "leave it out"},
-    LaterParameter{"service", true,
-                   "SRV records are not looked up: name each server with its port"},
     LaterParameter{"route", true, "leave it out: there are no sticky sessions yet"},
     LaterParameter{"drain", false, "use \"down\""},
 };
@@ -93,7 +91,8 @@ bool set_parameter(std::string_view key, const std::optional<std::string_view>& 
   return false;
 }
 
-bool read_parameters(const Binding& binding, EndpointSpec& endpoint) {
+bool read_parameters(const Binding& binding, EndpointSpec& endpoint,
+                     std::optional<std::string>& service) {
   bool valid = true;
   for (std::size_t i = 1; i < binding.count(); ++i) {
     std::string_view key = binding.argument(i);
@@ -102,20 +101,47 @@ bool read_parameters(const Binding& binding, EndpointSpec& endpoint) {
       value = key.substr(equals + 1);
       key = key.substr(0, equals);
     }
+    if (key == "service" && value) {
+      service = *value;
+      continue;
+    }
     if (set_parameter(key, value, endpoint)) continue;
     valid = false;
     if (refuse_later_parameter(binding, i, key, value.has_value())) continue;
     constexpr std::string_view kKnown[] = {"weight", "max_fails", "fail_timeout", "max_conns",
-                                           "backup", "down",      "resolve"};
+                                           "backup", "down",      "resolve",      "service"};
     const auto meant = base::nearest(key, kKnown);
     binding.error_at(
         i, "invalid parameter \"" + binding.argument(i) + "\"",
         meant && *meant != key
             ? "did you mean \"" + std::string(*meant) + "\"?"
-            : "weight=, max_fails=, fail_timeout=, max_conns=, backup, down and resolve are "
-              "known");
+            : "weight=, max_fails=, fail_timeout=, max_conns=, backup, down, resolve and service= "
+              "are known");
   }
   return valid;
+}
+
+/// From what was given to the name of the records; false if they can't be looked up.
+bool complete_service(const Binding& binding, std::string_view given, EndpointSpec& endpoint) {
+  const auto refuse = [&](const std::string& message, std::string hint) {
+    binding.error_at(0, message + " in upstream \"" + binding.argument(0) + "\"", std::move(hint));
+    return false;
+  };
+  if (given.empty()) return refuse("empty service name", "for example service=http");
+  if (endpoint.host.empty()) {
+    return refuse("service for an address", "SRV records belong to a host name");
+  }
+  if (endpoint.port) return refuse("service with a port", "SRV records bring their own ports");
+  if (!endpoint.resolve) return refuse("service without \"resolve\"", "add \"resolve\"");
+  endpoint.service = service_name(given, endpoint.host);
+  endpoint.name.append(" service=").append(given);
+  constexpr std::size_t kMaxName = 253;  // 255 bytes as it is sent, RFC 1035 §2.3.4
+  const auto is_of_name = [](char c) { return c > ' ' && c != 0x7f && c != '/'; };
+  if (endpoint.service.size() > kMaxName || !std::ranges::all_of(given, is_of_name)) {
+    return refuse("invalid service name \"" + std::string(given) + "\"",
+                  "for example service=http or service=_http._tcp");
+  }
+  return true;
 }
 
 void set_server(Binding& binding) {
@@ -126,7 +152,12 @@ void set_server(Binding& binding) {
         0, std::string(endpoint.error()) + " in upstream \"" + binding.argument(0) + "\"");
   }
   EndpointSpec ignored;
-  if (!read_parameters(binding, endpoint ? *endpoint : ignored) || !endpoint) {
+  std::optional<std::string> service;
+  if (!read_parameters(binding, endpoint ? *endpoint : ignored, service) || !endpoint) {
+    group.has_faulty_server = true;
+    return;
+  }
+  if (service && !complete_service(binding, *service, *endpoint)) {
     group.has_faulty_server = true;
     return;
   }
@@ -164,10 +195,12 @@ constexpr std::array kDirectives{
         .arguments = config::takes_at_least(1),
         .repeat = config::Repeat::repeatable,
         .syntax = "ADDRESS [weight=N] [max_fails=N] [fail_timeout=TIME] [max_conns=N] [backup] "
-                  "[down] [resolve]",
+                  "[down] [resolve] [service=NAME]",
         .documentation = "A backend of the group: a name or an address, with port 80 if it has "
                          "none, or unix:PATH. Names are looked up again when their TTL has passed; "
-                         "resolve: by the \"resolver\" instead of the system's.",
+                         "resolve: by the \"resolver\" instead of the system's. service: SRV "
+                         "records name hosts, ports, weights and backups; NAME without a dot means "
+                         "_NAME._tcp.",
         .set = set_server},
     config::DirectiveSpec{
         .name = "keepalive",
@@ -226,10 +259,12 @@ void add_names(const ClusterSpec& spec, const GroupOptions& group, std::vector<N
   for (std::size_t i = 0; i < spec.endpoints.size(); ++i) {
     const EndpointSpec& endpoint = spec.endpoints[i];
     if (endpoint.address || endpoint.down) continue;
-    names.push_back({.host = endpoint.host,
+    const bool is_service = !endpoint.service.empty();
+    names.push_back({.host = is_service ? endpoint.service : endpoint.host,
                      .written = endpoint.name,
                      .at = group.endpoints_at[i],
-                     .dns = endpoint.resolve ? spec.lookup.dns : io::DnsOptions{}});
+                     .dns = endpoint.resolve ? spec.lookup.dns : io::DnsOptions{},
+                     .is_service = is_service});
   }
 }
 

@@ -133,11 +133,45 @@ TEST(UpstreamDirectives, ReportAllThatIsWrongInNginxsWords) {
 }
 
 TEST(UpstreamDirectives, RefuseParametersOfLaterStagesByName) {
-  const Loaded loaded("upstream a { server b slow_start=30s service=http route=x drain; }");
+  const Loaded loaded("upstream a { server b slow_start=30s route=x drain; }");
   EXPECT_THAT(loaded.messages(), ElementsAre("parameter \"slow_start=30s\" is not supported yet",
-                                             "parameter \"service=http\" is not supported yet",
                                              "parameter \"route=x\" is not supported yet",
                                              "parameter \"drain\" is not supported yet"));
+}
+
+TEST(UpstreamDirectives, NameTheRecordsOfAService) {
+  const Loaded loaded(R"(upstream a {
+    server Backend.example service=http resolve;
+    server backend.example service=_http._tcp resolve weight=2;
+    server example service=server1.backend resolve backup;
+  })");
+  EXPECT_THAT(loaded.messages(), IsEmpty());
+  const auto& endpoints = loaded.groups.at("a")->endpoints;
+  ASSERT_EQ(endpoints.size(), 3U);
+  EXPECT_EQ(endpoints[0].service, "_http._tcp.backend.example");
+  EXPECT_EQ(endpoints[1].service, "_http._tcp.backend.example");
+  EXPECT_EQ(endpoints[2].service, "server1.backend.example");
+  ASSERT_EQ(loaded.names.size(), 3U);
+  EXPECT_TRUE(loaded.names[2].is_service);
+  EXPECT_EQ(loaded.names[2].host, "server1.backend.example");
+  EXPECT_EQ(loaded.names[0].written, "Backend.example service=http");
+}
+
+TEST(UpstreamDirectives, RefuseServicesThatCannotBeLookedUp) {
+  const Loaded loaded(
+      "upstream a { server b service=http; server b:80 service=http resolve; "
+      "server 10.0.0.1 service=http resolve; server unix:/s service=x resolve; "
+      "server b service= resolve; server b \"service=a b\" resolve; "
+      "server b service=" +
+      std::string(250, 'x') + " resolve; server b service; }");
+  EXPECT_THAT(loaded.messages(), ElementsAre("service without \"resolve\" in upstream \"b\"",
+                                             "service with a port in upstream \"b:80\"",
+                                             "service for an address in upstream \"10.0.0.1\"",
+                                             "service for an address in upstream \"unix:/s\"",
+                                             "empty service name in upstream \"b\"",
+                                             "invalid service name \"a b\" in upstream \"b\"",
+                                             ::testing::StartsWith("invalid service name \"xxx"),
+                                             "invalid parameter \"service\""));
 }
 
 TEST(ResolverDirectives, ReadServersWithPortsNamesAndParameters) {

@@ -34,13 +34,14 @@ from support.ports import reserve_port  # noqa: E402
 
 
 class Scenario:
-    def __init__(self, name, words, port, *load, per="request", unit="µs"):
+    def __init__(self, name, words, port, *load, per="request", unit="µs", without=()):
         self.name = name
         self.words = words
         self.port = port
         self.load = load
         self.per = per
         self.unit = unit
+        self.without = without  # proxies that have no such thing
 
 
 SCENARIOS = [
@@ -50,10 +51,25 @@ SCENARIOS = [
              "--mode", "connect", "--connections", "32"),
     Scenario("resume", "resumed TLS 1.3 handshakes, a request each", "tls", "--tls", "--mode",
              "resume", "--connections", "32"),
+    Scenario("handshake-rsa", "full TLS 1.3 handshakes (RSA-2048), a request each", "rsa", "--tls",
+             "--mode", "connect", "--connections", "32"),
     Scenario("tls-both", "1 KB, TLS on both sides, kept alive", "both", "--tls", "--connections",
              "64"),
     Scenario("download", "1 MB downloads over TLS", "tls", "--tls", "--target", "/1m",
              "--connections", "8", per="GB", unit="s"),
+    Scenario("upload", "1 MB uploads over TLS, passed on as they come", "tls", "--tls", "--target",
+             "/stream/", "--upload", "1048576", "--connections", "8", per="GB", unit="s"),
+    Scenario("upload-held", "1 MB uploads over TLS, held until they are whole", "tls", "--tls",
+             "--target", "/held/", "--upload", "1048576", "--connections", "8", per="GB", unit="s",
+             without=("haproxy", "h2o")),
+    Scenario("static-1k", "files of 1 KB in the clear, kept alive", "plain", "--target",
+             "/static/1k.txt", "--connections", "64", without=("haproxy",)),
+    Scenario("static-1k-tls", "files of 1 KB over TLS, kept alive", "tls", "--tls", "--target",
+             "/static/1k.txt", "--connections", "64", without=("haproxy",)),
+    Scenario("static-1m", "files of 1 MB in the clear", "plain", "--target", "/static/1m.txt",
+             "--connections", "8", per="GB", unit="s", without=("haproxy",)),
+    Scenario("static-1m-tls", "files of 1 MB over TLS", "tls", "--tls", "--target",
+             "/static/1m.txt", "--connections", "8", per="GB", unit="s", without=("haproxy",)),
     Scenario("idle", "idle TLS connections", "tls", "--tls", "--mode", "idle", per="connection",
              unit="KB"),
 ]
@@ -77,7 +93,7 @@ class Proxy:
         return found[0] if found else "?"
 
     def start(self, values, folder, cores):
-        self.ports = self.ports or {name: reserve_port() for name in ("plain", "tls", "both")}
+        self.ports = self.ports or {name: reserve_port() for name in ("plain", "tls", "rsa", "both")}
         place = folder / self.name
         place.mkdir(exist_ok=True)
         place.chmod(0o755)
@@ -179,13 +195,21 @@ class Bench:
     def prepare(self):
         authority = Authority(self.folder / "ca", "Bench Authority")
         certificate = authority.certificate("bench.test", "localhost", "127.0.0.1")
-        pem = self.folder / "ca/both.pem"
-        pem.write_text(certificate.chain.read_text() + certificate.key.read_text())
-        pem.chmod(0o600)
+        rsa = authority.certificate("bench.test", "rsa.test", algorithm="rsa")
+        pems = {}
+        for name, one in (("pem", certificate), ("rsa_pem", rsa)):
+            pems[name] = self.folder / f"ca/{name}.pem"
+            pems[name].write_text(one.chain.read_text() + one.key.read_text())
+            pems[name].chmod(0o600)
         for path in (self.folder, self.folder / "ca"):
             path.chmod(0o755)
+        files = self.folder / "files/static"
+        files.mkdir(parents=True)
+        (files / "1k.txt").write_text("x" * 1024)
+        (files / "1m.txt").write_text("x" * 1024 * 1024)
         self.values = {
-            "chain": certificate.chain, "key": certificate.key, "pem": pem,
+            "files": files.parent, "chain": certificate.chain, "key": certificate.key,
+            "rsa_chain": rsa.chain, "rsa_key": rsa.key, **pems,
             "authority": authority.chain, "origin": reserve_port(), "tls_origin": reserve_port(),
             "kilobyte": "x" * 1024, "dir": self.folder,
         }
@@ -247,6 +271,7 @@ class Bench:
 
     def run(self, scenario, proxies):
         """proxy name -> list of measurements, one a round; the proxies take turns."""
+        proxies = [proxy for proxy in proxies if proxy.name not in scenario.without]
         results = {proxy.name: [] for proxy in proxies}
         rounds = min(self.options.rounds, 3) if scenario.name == "idle" else self.options.rounds
         for number in range(rounds):
@@ -355,7 +380,7 @@ def main():
     options = arguments()
     if options.list:
         for scenario in SCENARIOS:
-            print(f"{scenario.name:<12} {scenario.words}")
+            print(f"{scenario.name:<14} {scenario.words}")
         return
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # thousands of idle connections

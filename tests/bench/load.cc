@@ -1,11 +1,15 @@
 // bench_load: the client side of script/bench. One thread, epoll, closed loop: each connection
-// sends its next request when the answer to the last has come.
+// sends its next request when the answer to the last has come. Except for one mode, which is open.
 //
 //   --mode keepalive   requests on kept connections
 //   --mode connect     a connection, a full handshake (with --tls), one request, closed; again
 //   --mode resume      the same, each connection resuming the session of the one before
 //   --mode idle        one request on each connection, then says "ready" and holds them until stdin
 //   ends
+//   --mode paced       --rate N new connections a second, one request each, whatever becomes of the
+//   others, until stdin ends; what became of all of them
+//
+// With --upload BYTES each request is a POST with a body of that size; its bytes are counted, too.
 //
 // It prints one line of JSON. With --watch PID,PID it also reports the CPU time that these
 // processes took between the end of the warm-up and the end of the measurement, read at those very
@@ -16,6 +20,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -43,7 +48,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-enum class Mode : std::uint8_t { keepalive, connect, resume, idle };
+enum class Mode : std::uint8_t { keepalive, connect, resume, idle, paced };
 
 struct Options {
   Mode mode = Mode::keepalive;
@@ -52,6 +57,8 @@ struct Options {
   std::size_t connections = 32;
   double seconds = 3;
   double warmup = 0.5;
+  double rate = 1000;
+  std::uint64_t upload = 0;
   std::string target = "/";
   std::string name = "bench.test";
   std::vector<std::string> watched;
@@ -136,7 +143,7 @@ class Connection {
       if (session_) SSL_set_session(ssl_.get(), session_.get());
     }
     shaken_ = !ssl_;
-    sent_ = answered_ = false;
+    begin_request();
     epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.ptr = this}};
     ::epoll_ctl(load_->poll, EPOLL_CTL_ADD, descriptor_, &event);
   }
@@ -150,6 +157,20 @@ class Connection {
     close();
     if (!load_->stopping && load_->options.mode != Mode::idle) open();
   }
+
+  /// Once, whatever comes of it. True when it is over.
+  bool proceed_once() {
+    if (descriptor_ < 0) return true;
+    errno = 0;
+    if (advance() == Step::waits) return false;
+    error_ = answered_ ? 0 : errno;
+    close();
+    return true;
+  }
+  /// Why it ended without an answer; 0: in order.
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+  Clock::time_point opened;
 
   void keep(SSL_SESSION* session) { session_.reset(session); }
   [[nodiscard]] bool answered() const { return answered_; }
@@ -174,23 +195,39 @@ class Connection {
           load_->options.mode != Mode::idle) {
         return Step::closed;
       }
-      if (answered_ && load_->options.mode == Mode::keepalive) sent_ = answered_ = false;
+      if (answered_ && load_->options.mode == Mode::keepalive) begin_request();
     }
   }
 
-  bool send_request() {
-    const auto& request = load_->request;
-    if (ssl_) {
-      const int put = SSL_write(ssl_.get(), request.data(), static_cast<int>(request.size()));
-      if (put <= 0) errno = again(put) ? EAGAIN : EPIPE;
-      sent_ = put > 0;
-    } else {
-      sent_ = ::send(descriptor_, request.data(), request.size(), MSG_NOSIGNAL) > 0;
-    }
-    left_ = 0;
+  void begin_request() {
+    sent_ = answered_ = in_body_ = false;
+    put_ = left_ = 0;
     head_.clear();
-    in_body_ = false;
-    return sent_;
+  }
+
+  /// Sends what the socket takes of the request. False with errno set if that is not all.
+  bool send_request() {
+    static const std::string block(64 * 1024, 'x');
+    const std::string_view head = load_->request;
+    const std::uint64_t total = head.size() + load_->options.upload;
+    while (put_ < total) {
+      const bool in_head = put_ < head.size();
+      const std::string_view next = in_head ? head.substr(static_cast<std::size_t>(put_))
+                                            : std::string_view(block).substr(0, total - put_);
+      const long put = write(next);
+      if (put <= 0) return false;
+      if (!in_head) load_->counts.bytes += static_cast<std::uint64_t>(put);
+      put_ += static_cast<std::uint64_t>(put);
+    }
+    sent_ = true;
+    return true;
+  }
+
+  long write(std::string_view bytes) {
+    if (!ssl_) return ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const int put = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));
+    if (put <= 0) errno = again(put) ? EAGAIN : EPIPE;
+    return put;
   }
 
   static constexpr long kAgain = -2;
@@ -198,6 +235,7 @@ class Connection {
   long read(std::span<char> into) {
     if (!ssl_) {
       const auto got = ::read(descriptor_, into.data(), into.size());
+      if (got == 0) errno = 0;
       return got < 0 && errno == EAGAIN ? kAgain : got;
     }
     const int got = SSL_read(ssl_.get(), into.data(), static_cast<int>(into.size()));
@@ -261,7 +299,9 @@ class Connection {
   std::unique_ptr<SSL, SslDeleter> ssl_;
   std::unique_ptr<SSL_SESSION, SslDeleter> session_;
   std::string head_;
-  std::uint64_t left_ = 0;
+  std::uint64_t put_ = 0;  // bytes of the request that were sent
+  std::uint64_t left_ = 0;  // bytes of the answer that are to come
+  int error_ = 0;
   bool shaken_ = false, sent_ = false, answered_ = false, in_body_ = false;
 };
 
@@ -272,13 +312,18 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 
 void prepare(Load& load) {
   const auto& options = load.options;
-  const bool once = options.mode == Mode::connect || options.mode == Mode::resume;
-  load.request = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", options.target, options.name,
-                             once ? "Connection: close\r\n" : "");
+  const bool once =
+      options.mode == Mode::connect || options.mode == Mode::resume || options.mode == Mode::paced;
+  const std::string length =
+      options.upload > 0 ? fmt::format("Content-Length: {}\r\n", options.upload) : "";
+  load.request =
+      fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n{}{}\r\n", options.upload > 0 ? "POST" : "GET",
+                  options.target, options.name, length, once ? "Connection: close\r\n" : "");
   if (options.tls) {
     load.context.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_min_proto_version(load.context.get(), TLS1_3_VERSION);
-    SSL_CTX_set_mode(load.context.get(), SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(load.context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (options.mode == Mode::resume) {
       SSL_CTX_set_session_cache_mode(load.context.get(),
                                      SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -343,6 +388,89 @@ int hold(Load& load, std::span<const std::unique_ptr<Connection>> connections) {
   return 0;
 }
 
+/// Mode::paced: connections begin when their time has come, those that are late at once.
+class Pace {
+ public:
+  explicit Pace(Load& load) : load_(load) {}
+
+  int run() {
+    const auto began = Clock::now();
+    while (!stdin_ended()) {
+      const std::chrono::duration<double> since = Clock::now() - began;
+      const auto due = static_cast<std::uint64_t>(since.count() * load_.options.rate);
+      latest_ = std::max(latest_, due - begun_);
+      // A share of what is late, so that what is under way has its turns.
+      for (int burst = 0; begun_ < due && burst < 32; ++burst) begin();
+      look(begun_ < due ? 0 : 1);
+    }
+    const std::chrono::duration<double> took = Clock::now() - began;
+    for (const auto end = Clock::now() + kPatience; under_way_ > 0 && Clock::now() < end;) look(10);
+    fmt::print(
+        "{{\"seconds\":{},\"begun\":{},\"answered\":{},\"closed\":{},\"reset\":{},\"refused\":{},"
+        "\"failed\":{},\"hanging\":{},\"wrong\":{},\"slowest_ms\":{},\"latest\":{}}}\n",
+        took.count(), begun_, answered_, closed_, reset_, refused_, failed_, under_way_,
+        load_.counts.failures, slowest_.count(), latest_);
+    return 0;
+  }
+
+ private:
+  static constexpr std::chrono::seconds kPatience{10};
+
+  static bool stdin_ended() {
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    return ::poll(&input, 1, 0) > 0;
+  }
+
+  void begin() {
+    if (free_.empty()) {
+      connections_.push_back(std::make_unique<Connection>(load_));
+      free_.push_back(connections_.back().get());
+    }
+    Connection* connection = free_.back();
+    free_.pop_back();
+    ++begun_;
+    ++under_way_;
+    connection->opened = Clock::now();
+    connection->open();
+  }
+
+  void look(int milliseconds) {
+    std::array<epoll_event, 256> events{};
+    const int ready =
+        ::epoll_wait(load_.poll, events.data(), static_cast<int>(events.size()), milliseconds);
+    for (int i = 0; i < ready; ++i) {
+      auto* connection = static_cast<Connection*>(events.at(static_cast<std::size_t>(i)).data.ptr);
+      if (connection->is_open() && connection->proceed_once()) count(*connection);
+    }
+  }
+
+  void count(Connection& connection) {
+    --under_way_;
+    free_.push_back(&connection);
+    if (connection.answered()) {
+      ++answered_;
+      slowest_ = std::max(slowest_, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        Clock::now() - connection.opened));
+      return;
+    }
+    switch (connection.error()) {
+      case 0: ++closed_; break;
+      case ECONNRESET:
+      case EPIPE: ++reset_; break;
+      case ECONNREFUSED: ++refused_; break;
+      default: ++failed_;
+    }
+  }
+
+  Load& load_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> free_;
+  std::uint64_t begun_ = 0, under_way_ = 0, answered_ = 0, closed_ = 0, reset_ = 0, refused_ = 0,
+                failed_ = 0;
+  std::uint64_t latest_ = 0;  // how many were late at the same time, at most
+  std::chrono::milliseconds slowest_{0};  // from connect() to the answer
+};
+
 template <typename T>
 T parsed(std::string_view text) {
   T value{};
@@ -358,6 +486,7 @@ Mode mode_of(std::string_view name) {
   if (name == "connect") return Mode::connect;
   if (name == "resume") return Mode::resume;
   if (name == "idle") return Mode::idle;
+  if (name == "paced") return Mode::paced;
   fmt::print(stderr, "bench_load: no mode '{}'\n", name);
   std::exit(2);
 }
@@ -389,6 +518,10 @@ Options parse(std::span<char*> arguments) {
       options.seconds = parsed<double>(value);
     else if (name == "--warmup")
       options.warmup = parsed<double>(value);
+    else if (name == "--rate")
+      options.rate = parsed<double>(value);
+    else if (name == "--upload")
+      options.upload = parsed<std::uint64_t>(value);
     else if (name == "--target")
       options.target = value;
     else if (name == "--name")
@@ -410,6 +543,7 @@ int main(int argc, char** argv) {
   Load load;
   load.options = parse({argv, static_cast<std::size_t>(argc)});
   prepare(load);
+  if (load.options.mode == Mode::paced) return Pace(load).run();
   std::vector<std::unique_ptr<Connection>> connections;
   for (std::size_t i = 0; i < load.options.connections; ++i) {
     connections.push_back(std::make_unique<Connection>(load));

@@ -14,7 +14,8 @@ struct Target {
                                            .certificates = {world.add(tls::testing::issue())}};
   }
   tls::testing::World world;
-  std::unique_ptr<tls::ServerContext> server = world.server_context({.alpn = {"h2", "http/1.1"}});
+  std::unique_ptr<tls::ServerContext> server =
+      world.server_context({.alpn = {"h2", "http/1.1"}, .client_hello = true});
   std::unique_ptr<tls::ClientContext> client = world.client_context({.alpn = {"http/1.1"}});
 };
 

@@ -130,7 +130,7 @@ def test_apply_takes_back_what_breaks_requests(site, make_backend):
     broken = SITE.replace("location = /which",
                           "location ~ [02468]0$ { proxy_pass http://@bad@; } location = /which")
     before = which(proxy)
-    with Load(proxy) as load:
+    with Load(proxy, stubborn=True) as load:
         load.wait_for_more(200)
         began = time.monotonic()
         done = command(proxy, "apply", "-c", trial(proxy, broken, bad=bad, says="new"), "--watch", "60s")
@@ -139,7 +139,7 @@ def test_apply_takes_back_what_breaks_requests(site, make_backend):
     assert re.search(r"taken back: [\d.]+ % of \d+ responses were 5xx", done.stderr), done.stderr
     assert took < seconds(10)
     assert which(proxy) == before
-    assert "conf/new.conf is taken back" in proxy.errors
+    proxy.wait_for_error("conf/new.conf is taken back")
 
 
 def test_apply_refuses_what_does_not_load(site):

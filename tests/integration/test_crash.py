@@ -50,8 +50,25 @@ def test_a_crash_goes_into_the_error_log_s_file(sallyport):
     os.kill(proxy.status()["pid"]["server"], signal.SIGSEGV)
     wait_for(lambda: "the server process crashed: SIGSEGV" in proxy.read("logs/error.log"),
              "the report in the file")
+    # While it reports, its other threads still take connections, which end with it.
+    wait_for(lambda: proxy.status()["server_restarts"] == 1, "another server process")
     assert proxy.get().body == b"hello\n"
     assert proxy.status()["server_restarts"] == 1
+
+
+def test_what_was_told_before_a_crash_stands_before_its_report(sallyport):
+    proxy = sallyport("error_log @dir@/error.log;"
+                      "server { listen 127.0.0.1:@port:http@; location / { proxy_pass http://127.0.0.1:1; } }")
+    for _ in range(5):
+        child = proxy.status()["pid"]["server"]
+        before = proxy.read("error.log").count("connect() failed")
+        with proxy.client() as client:
+            for _ in range(100):
+                assert client.get("/").status == 502
+            os.kill(child, signal.SIGSEGV)
+        wait_for(lambda: proxy.status()["pid"]["server"] != child, "another server process")
+        told = proxy.read("error.log")
+        assert told[:told.rindex("the server process crashed")].count("connect() failed") == before + 100
 
 
 def test_core_dumps_are_possible_where_they_are_asked_for_and_nowhere_else(sallyport):

@@ -44,6 +44,13 @@ DIRECTIVES = [
     ("server_tokens", HTTP, "server_tokens on;"),
     ("tcp_nodelay", HTTP, "tcp_nodelay off;"),
     ("types", HTTP, "types { text/html html htm; }"),
+    ("root", HTTP, "root @dir@;"),
+    ("alias", {"location"}, "alias @dir@/;"),
+    ("index", HTTP, "index a.html /b.html;"),
+    ("follow_symlinks", HTTP, "follow_symlinks anywhere;"),
+    ("max_ranges", HTTP, "max_ranges 5;"),
+    ("sendfile", HTTP, "sendfile off;"),
+    ("tcp_nopush", HTTP, "tcp_nopush on;"),
     ("add_header", HTTP, "add_header X-A $uri always;"),
     ("access_log", HTTP, "access_log @dir@/a.log combined if=$arg_log;"),
     ("log_format", {"http"}, "log_format mine escape=json '$uri';"),
@@ -61,8 +68,20 @@ DIRECTIVES = [
     ("proxy_request_buffering", HTTP, "proxy_request_buffering off;"),
     ("proxy_send_timeout", HTTP, "proxy_send_timeout 5s;"),
     ("proxy_set_header", HTTP, "proxy_set_header X-A $host;"),
+    ("proxy_ssl_certificate", HTTP,
+     "proxy_ssl_certificate @cert:a.test@; proxy_ssl_certificate_key @key:a.test@;"),
+    ("proxy_ssl_certificate_cache", HTTP, "proxy_ssl_certificate_cache max=10 valid=5s;"),
+    ("proxy_ssl_certificate_key", HTTP,
+     "proxy_ssl_certificate_key @key:a.test@; proxy_ssl_certificate @cert:a.test@;"),
+    ("proxy_ssl_ciphers", HTTP, "proxy_ssl_ciphers HIGH;"),
+    ("proxy_ssl_conf_command", HTTP, "proxy_ssl_conf_command Groups P-256:X25519;"),
+    ("proxy_ssl_crl", HTTP, "proxy_ssl_crl @dir@/conf/list.crl;"),
     ("proxy_ssl_name", HTTP, "proxy_ssl_name $host;"),
+    ("proxy_ssl_password_file", HTTP, "proxy_ssl_password_file @dir@/conf/passwords;"),
+    ("proxy_ssl_pin", HTTP, "proxy_ssl_pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;"),
+    ("proxy_ssl_protocols", HTTP, "proxy_ssl_protocols TLSv1.2 TLSv1.3;"),
     ("proxy_ssl_server_name", HTTP, "proxy_ssl_server_name on;"),
+    ("proxy_ssl_session_reuse", HTTP, "proxy_ssl_session_reuse off;"),
     ("proxy_ssl_trusted_certificate", HTTP, "proxy_ssl_trusted_certificate @authority@;"),
     ("proxy_ssl_verify", HTTP, "proxy_ssl_verify on;"),
     ("proxy_ssl_verify_depth", HTTP, "proxy_ssl_verify_depth 3;"),
@@ -74,9 +93,19 @@ DIRECTIVES = [
      "ssl_certificate @cert:a.test@; ssl_certificate_key @key:a.test@;"),
     ("ssl_certificate_key", HTTP_SERVER,
      "ssl_certificate_key @key:a.test@; ssl_certificate @cert:a.test@;"),
+    ("ssl_buffer_size", HTTP_SERVER, "ssl_buffer_size 4k;"),
     ("ssl_ciphers", HTTP_SERVER, "ssl_ciphers HIGH;"),
+    ("ssl_conf_command", HTTP_SERVER, "ssl_conf_command Options PrioritizeChaCha;"),
+    ("ssl_early_data", HTTP_SERVER, "ssl_early_data on;"),
+    ("ssl_ecdh_curve", HTTP_SERVER, "ssl_ecdh_curve X25519:P-256;"),
+    ("ssl_key_log", HTTP_SERVER, "ssl_key_log @dir@/keys;"),
     ("ssl_prefer_server_ciphers", HTTP_SERVER, "ssl_prefer_server_ciphers on;"),
     ("ssl_protocols", HTTP_SERVER, "ssl_protocols TLSv1.2 TLSv1.3;"),
+    ("ssl_reject_handshake", HTTP_SERVER, "ssl_reject_handshake off;"),
+    ("ssl_session_cache", HTTP_SERVER, "ssl_session_cache shared:SSL:1m;"),
+    ("ssl_session_tickets", HTTP_SERVER, "ssl_session_tickets off;"),
+    ("ssl_session_timeout", HTTP_SERVER, "ssl_session_timeout 10m;"),
+    ("ssl_trusted_certificate", HTTP_SERVER, "ssl_trusted_certificate @authority@;"),
     ("upstream", {"http"}, "upstream other { server 127.0.0.1:2 weight=2; }"),
     ("keepalive", {"upstream"}, "keepalive 8;"),
     ("daemon", {"main"}, "daemon off;"),
@@ -129,6 +158,8 @@ def file_with(**lines):
 def test_it_loads_where_it_may_stand_and_nowhere_else(sallyport, name, contexts, line):
     program = sallyport.make()
     program.write("conf/empty.conf", "")
+    program.write("conf/passwords", "secret").chmod(0o600)
+    program.write("conf/list.crl", program.authority.revocation_list().read_text())
     for context in sorted(contexts):
         done = program.check(file_with(**{context: line}))
         assert done.returncode == 0, f"in {context}: {done.stderr}"
@@ -157,9 +188,10 @@ def test_blocks_stand_where_they_belong(sallyport, text, message):
 
 ONCE = [row for row in DIRECTIVES if row[0] not in {
     "include", "error_log", "listen", "location", "server_name", "types", "add_header", "access_log",
-    "proxy_hide_header", "proxy_pass_header", "proxy_redirect", "proxy_set_header", "set_real_ip_from",
-    "return", "ssl_certificate", "ssl_certificate_key", "upstream", "log_format", "ssl_protocols",
-    "env", "debug_connection", "load_module", "thread_pool"}]
+    "proxy_hide_header", "proxy_pass_header", "proxy_redirect", "proxy_set_header",
+    "proxy_ssl_conf_command", "proxy_ssl_pin", "ssl_conf_command", "set_real_ip_from", "return", "ssl_certificate",
+    "ssl_certificate_key", "upstream", "log_format", "ssl_protocols", "env", "debug_connection",
+    "load_module", "thread_pool", "index"}]
 
 
 @pytest.mark.parametrize("name, contexts, line", ONCE, ids=[row[0] for row in ONCE])

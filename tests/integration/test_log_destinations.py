@@ -1,9 +1,12 @@
 """Where logs go besides files: syslog, compressed files, paths with variables; and what happens when a
 place fails."""
+import ctypes
+import errno
 import gzip
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 
@@ -123,8 +126,8 @@ def test_a_dead_syslog_server_costs_lines_and_nothing_else(sallyport):
         ask(proxy, [number])
         proxy.lines(count=number + 1)
     wait_for(lambda: dropped(proxy) > 0, "lines to be dropped")
+    assert "(111: Connection refused)" in proxy.wait_for_line("error.log", "lines are dropped")
     assert proxy.read("error.log").count("lines are dropped") == 1
-    assert "(111: Connection refused)" in proxy.read("error.log")
     with SyslogServer(port=port) as server:
         wait_for(lambda: (ask(proxy, ["again"]), "is written again" in proxy.read("error.log"))[1],
                  "the log to say that it is over")
@@ -150,6 +153,7 @@ def test_a_unix_syslog_server_that_is_stuck_or_gone_holds_up_nobody(sallyport, t
     with SyslogServer(path) as server:
         wait_for(lambda: (ask(proxy, ["back"]), any("back" in m for m in server.messages))[1],
                  "the server that came back to be found")
+    proxy.wait_for_line("error.log", "lines are dropped")
     assert proxy.read("error.log").count("lines are dropped") == 1
 
 
@@ -299,8 +303,169 @@ def test_a_fifo_without_a_reader_holds_up_nobody(sallyport):
     assert len(got) + dropped(proxy) == 200
 
 
+@pytest.fixture(name="frozen")
+def _frozen():
+    """frozen(process, name): stops that thread of the process, as a write to a disk that hangs would;
+    gives a function that lets it go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    stopped = []
+
+    def ptrace(request, thread):
+        assert libc.ptrace(request, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+
+    def freeze(process, name):
+        thread = next(int(entry.name) for entry in pathlib.Path(f"/proc/{process}/task").iterdir()
+                      if (entry / "comm").read_text().strip() == name)
+        if libc.ptrace(0x4206, thread, None, None) != 0:  # PTRACE_SEIZE
+            assert ctypes.get_errno() == errno.EPERM, os.strerror(ctypes.get_errno())
+            pytest.skip("a thread of another user's may not be stopped here")
+        ptrace(0x4207, thread)  # PTRACE_INTERRUPT
+        os.waitpid(thread, 0x40000000)  # __WALL
+        stopped.append(thread)
+
+        def go_on():
+            stopped.remove(thread)
+            ptrace(17, thread)  # PTRACE_DETACH
+
+        return go_on
+
+    yield freeze
+    for thread in stopped:
+        ptrace(17, thread)
+
+
+def error_lines_dropped(proxy):
+    return proxy.status()["counters"]["error_lines_dropped"]
+
+
+def fail(proxy, count, path="/"):
+    """Requests of which each has one error line."""
+    for first in range(0, count, 500):
+        with proxy.client() as client:
+            for _ in range(min(500, count - first)):
+                assert client.get(path).status == 502
+
+
+FAILS = "proxy_pass http://127.0.0.1:1;"
+
+
+def test_an_error_log_that_nobody_reads_holds_up_nobody(sallyport):
+    proxy = sallyport.make()
+    fifo = proxy.folder / "error.fifo"
+    os.mkfifo(fifo)
+    proxy.start(site("error_log @dir@/error.fifo;", location=FAILS))
+    fail(proxy, 60, "/" + "x" * 3000)  # more than a pipe holds
+    wait_for(lambda: error_lines_dropped(proxy) > 0, "lines to be dropped")
+    proxy.wait_for_error('error.fifo" failed (11: Resource temporarily unavailable), lines are dropped')
+    wait_for(lambda: (fail(proxy, 1), error_lines_dropped(proxy) > 20)[1], "more")
+    with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), encoding="ascii") as reader:
+        got = reader.readlines()
+        assert got and all("connect() failed" in line and line.endswith("\n") for line in got), "a line was torn"
+        wait_for(lambda: (fail(proxy, 1), "is written again" in "".join(reader.readlines()))[1], "the end of it")
+    assert re.search(r"is written again, \d+ lines were lost", proxy.wait_for_error("is written again"))
+
+
+def test_a_pipe_on_stderr_that_is_full_holds_up_nobody_not_even_a_crash(sallyport):
+    read_end, write_end = os.pipe()
+    proxy = sallyport.make()
+    proxy.start(site(location=FAILS), stderr=write_end)
+    os.close(write_end)
+    fail(proxy, 60, "/" + "x" * 3000)
+    wait_for(lambda: error_lines_dropped(proxy) > 0, "lines to be dropped")
+    fail(proxy, 60)
+    if not any(f"/{preset}/" in str(proxy.binary) for preset in ("asan", "tsan")):
+        os.kill(proxy.status()["pid"]["server"], signal.SIGSEGV)
+        wait_for(lambda: proxy.status()["server_restarts"] == 1, "another server process", within=5)
+        fail(proxy, 1)
+    with open(read_end, encoding="ascii") as reader:
+        os.set_blocking(read_end, False)
+        got = reader.read().splitlines(keepends=True)
+        assert all(line.endswith("\n") for line in got), "a line was torn"
+        proxy.stop()
+
+
+def test_a_disk_that_hangs_under_an_error_log_holds_up_no_worker(sallyport, frozen):
+    proxy = sallyport("error_log @dir@/error.log;" + site(location=FAILS))
+    fail(proxy, 1)
+    proxy.lines("error.log", count=1)
+    go_on = frozen(proxy.status()["pid"]["server"], "logs")
+    target = "/" + "x" * 3900
+    asked = 1
+    while error_lines_dropped(proxy) == 0:
+        fail(proxy, 100, target)  # each in its time: a worker that waits would not answer
+        asked += 100
+        assert asked < 5000, "what waits is not bounded"
+    fail(proxy, 10)
+    asked += 10
+    go_on()
+    wait_for(lambda: "were dropped: too many were waiting" in proxy.read("error.log"), "the loss to be told")
+    told = sum(int(count) for count in re.findall(r"(\d+) lines of error log .* were dropped", proxy.read("error.log")))
+    assert told == error_lines_dropped(proxy)
+    assert proxy.read("error.log").count("connect() failed") == asked - told
+    fail(proxy, 1)
+    wait_for(lambda: proxy.read("error.log").count("connect() failed") == asked - told + 1, "the next line")
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+@pytest.mark.parametrize("master", ["on", "off"])
+def test_no_error_line_is_lost_at_the_end(sallyport, number, master):
+    proxy = sallyport(f"master_process {master}; error_log @dir@/error.log;" + site(location=FAILS))
+    fail(proxy, 300)
+    proxy.stop(number)
+    assert proxy.read("error.log").count("connect() failed") == 300
+
+
 def test_logs_of_a_host_that_is_not_found(sallyport):
     done = sallyport.make().check(site("access_log syslog:server=no-such-host.invalid;"))
     assert done.returncode == 1
     assert 'host not found in syslog server "no-such-host.invalid"' in done.stderr
     assert pathlib.Path("main.conf").name in done.stderr
+
+
+# --- memory
+
+def run_errors(proxy):
+    return subprocess.run([proxy.binary, "errors", "-p", f"{proxy.folder}/"], capture_output=True,
+                          text=True, env=proxy.environment(), timeout=30, check=False)
+
+
+@pytest.mark.parametrize("master", ["on", "off"])
+def test_an_error_log_in_memory_is_read_by_a_command(sallyport, master):
+    def text(answer):
+        return f"""
+            master_process {master};
+            error_log memory:16k info;
+            error_log stderr notice;
+            http {{ {site(location=f"return 200 {answer};")} }}
+        """
+
+    def errors():
+        return run_errors(proxy).stdout.splitlines()
+
+    proxy = sallyport(text("one"))
+    with proxy.client() as client:
+        client.send("GET / HTTP/1.1\r\nbad header\r\n\r\n")
+        client.receive_all()
+    wait_for(lambda: any("[info]" in line and "client: 127.0.0.1" in line for line in errors()),
+             "the refusal, which is of no level that stderr has")
+    assert "client: 127.0.0.1" not in proxy.errors
+    # A reload loses nothing, and what the supervisor says is there, too.
+    proxy.reload(text("two"))
+    wait_for(lambda: any("reconfiguring" in line or "reload" in line for line in errors()), "the reload")
+    lines = errors()
+    assert any("client: 127.0.0.1" in line for line in lines)
+    assert all(re.match(ERROR, line) for line in lines), lines
+    assert [line[:19] for line in lines] == sorted(line[:19] for line in lines)
+    # It is bounded: the newest lines stay.
+    for _ in range(300):
+        with proxy.client() as client:
+            client.send("GET /last HTTP/1.1\r\nbad header\r\n\r\n")
+            client.receive_all()
+    wait_for(lambda: not any('"GET / HTTP/1.1"' in line for line in errors()), "old lines to go")
+    assert sum(len(line) + 1 for line in errors()) <= 2 * 16 * 1024
+
+
+def test_without_an_error_log_in_memory_the_command_says_so(sallyport):
+    proxy = sallyport(site())
+    done = run_errors(proxy)
+    assert done.returncode == 1 and "error_log memory:SIZE" in done.stderr

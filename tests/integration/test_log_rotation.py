@@ -118,8 +118,8 @@ def test_error_logs_are_reopened_in_all_processes(sallyport):
     wait_for((proxy.folder / "site.log").exists, "the new file")
     wait_for(lambda: (proxy.get("/fails"), "connect() failed" in proxy.read("site.log"))[1], "an error")
     proxy.reload()  # of which the supervisor tells
-    assert "reconfiguring" in proxy.read("error.log")
-    assert "reopening logs" in proxy.read("error.log.old")
+    proxy.wait_for_line("error.log", "reconfiguring")
+    proxy.wait_for_line("error.log.old", "reopening logs")
     assert "reconfiguring" not in proxy.read("error.log.old")
 
 

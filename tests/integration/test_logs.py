@@ -161,6 +161,16 @@ def test_the_error_line_is_nginx_s(sallyport):
         r'referrer: "http://ref\.test/"', line), line
 
 
+def test_a_server_without_a_name_is_an_empty_one(sallyport):
+    proxy = sallyport("""
+        error_log @dir@/error.log info;
+        server { listen 127.0.0.1:@port:http@; location / { proxy_pass http://127.0.0.1:1; } }
+    """)
+    proxy.get("/")
+    line = proxy.wait_for_line("error.log", "connect() failed")
+    assert ", client: 127.0.0.1, server: , request: " in line
+
+
 def test_levels_are_obeyed(sallyport):
     proxy = sallyport("""
         server {
@@ -172,8 +182,8 @@ def test_levels_are_obeyed(sallyport):
     """)
     for target in ("/error", "/crit", "/debug"):
         assert proxy.get(target).status == 502
-    assert "connect() failed" in proxy.lines("error.log", count=1)[0]
-    assert "connect() failed" in "".join(proxy.lines("debug.log", count=1))
+    assert "[error]" in proxy.wait_for_line("error.log", "connect() failed")
+    assert "[error]" in proxy.wait_for_line("debug.log", "connect() failed")
     assert proxy.read("crit.log") == ""
 
 
@@ -182,8 +192,7 @@ def test_info_tells_why_a_request_was_refused(sallyport):
     with proxy.client() as client:
         client.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
         assert client.response().status == 400
-    wait_for(lambda: "Content-Length" in proxy.read("error.log"), "the reason")
-    line = next(line for line in proxy.lines("error.log") if "Content-Length" in line)
+    line = proxy.wait_for_line("error.log", "Content-Length")
     assert "[info]" in line and "client: 127.0.0.1" in line
 
 
@@ -217,8 +226,8 @@ def test_an_error_log_is_inherited_until_another_stands(sallyport):
     """)
     for target in ("/inherits", "/own"):
         proxy.get(target)
-    assert "/inherits" in proxy.lines("http.log", count=1)[0]
-    assert "/own" in proxy.lines("own.log", count=1)[0]
+    assert "connect() failed" in proxy.wait_for_line("http.log", "/inherits")
+    assert "connect() failed" in proxy.wait_for_line("own.log", "/own")
     assert "/own" not in proxy.read("http.log")
 
 

@@ -127,7 +127,8 @@ def test_it_installs_serves_and_stops(system):
     system.run("sallyport", "-g", "daemon on;")
     assert "Sallyport is installed" in fetch(port)
     assert system.shell("pgrep -u sallyport -x sallyport"), "the server process has its own user"
-    assert owner(system, "/var/lib/sallyport/temporary") == "700 sallyport sallyport"
+    own = f"/var/lib/sallyport/temporary-{system.shell('id -u sallyport').strip()}"
+    assert owner(system, own) == "700 sallyport sallyport"
     assert owner(system, "/var/log/sallyport/access.log").startswith("640 root ")
     system.run("sallyport", "reload")
     wait_for(lambda: '"GET / HTTP/1.1" 200' in system.shell("cat /var/log/sallyport/access.log"),

@@ -128,6 +128,15 @@ def test_user_names_whom_the_server_process_becomes(sallyport):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root changes its user")
+def test_instances_of_different_users_keep_their_temporary_files_apart(sallyport, backend):
+    held = "server { listen 127.0.0.1:@port:http@; location / { proxy_pass http://@backend@; } }"
+    proxies = [sallyport(held, backend=backend, main=f"user {name};") for name in ("daemon", "nobody")]
+    for proxy in proxies:  # the first one again, after the other has made its directory
+        with proxy.client() as client:
+            assert client.request("POST", "/", body=b"x" * 100_000).status == 200
+
+
+@pytest.mark.skipif(not ROOT, reason="only root changes its user")
 def test_an_unknown_user_is_named(sallyport):
     proxy = sallyport.make()
     with pytest.raises(ProgramFailed) as failed:
@@ -293,7 +302,7 @@ def test_a_killed_server_process_comes_back_and_refuses_nobody(sallyport):
         status = proxy.status()
         assert status["server_restarts"] == round_number + 1
         assert status["pid"]["server"] != child
-    assert "exited on signal 9" in proxy.errors
+    proxy.wait_for_error("exited on signal 9")
 
 
 def test_a_new_server_process_has_the_last_good_configuration(sallyport):
@@ -331,7 +340,7 @@ def test_the_idle_client_that_waited_longest_makes_room_for_a_new_one(sallyport)
         assert third.get("/").status == 200
         assert first.is_closed()
     # The third one came before the others were idle, or after.
-    assert "2 worker_connections are not enough" in proxy.errors
+    proxy.wait_for_error("2 worker_connections are not enough")
     assert proxy.status()["counters"]["relief_clients"] >= 1
 
 
@@ -346,7 +355,8 @@ def test_status_tells_what_runs(sallyport):
     assert status["generation"] == 1 and status["state"] == "running"
     assert status["pid"]["supervisor"] == proxy.process.pid
     assert len(status["workers"]) == 2
-    assert status["listeners"] == [{"address": f"127.0.0.1:{proxy.port('http')}", "tls": False}]
+    assert status["listeners"] == [{"address": f"127.0.0.1:{proxy.port('http')}", "tls": False,
+                                    "proxy_protocol": False}]
     text = subprocess.run([str(proxy.binary), "status", "-p", str(proxy.folder)],
                           capture_output=True, text=True, check=True).stdout
     assert f"127.0.0.1:{proxy.port('http')}" in text

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from support import wait_for
+from support.client import Client
 from support.waiting import seconds
 
 SERVES = 'server { listen 127.0.0.1:@port:http@; return 200 "@says@\\n"; }'
@@ -108,6 +109,50 @@ def test_the_watchdog_hears_of_the_server_process_and_not_of_the_supervisor(
         manager.wait_for("WATCHDOG")
 
 
+# -- upgrades
+
+def pid_in(file):
+    try:
+        return int(file.read_text())
+    except (ValueError, OSError):  # there is none, or it is being renamed
+        return None
+
+
+def upgraded(manager, old):
+    """USR2; the pid of the new supervisor, once the manager knows it."""
+    os.kill(old, signal.SIGUSR2)
+    ready = manager.wait_for("READY")
+    assert ready["MAINPID"] != str(old)
+    return int(ready["MAINPID"])
+
+
+def test_the_main_process_is_told_after_an_upgrade_and_on_the_way_back(sallyport, manager):
+    proxy = sallyport(SERVES, main="error_log stderr notice;", says="one")
+    pid_file = proxy.folder / "program.pid"
+    old = proxy.process.pid
+    manager.wait_for("READY")
+    new = upgraded(manager, old)
+    os.kill(old, signal.SIGWINCH)
+    proxy.wait_for_error("gracefully shutting down the server process")
+    os.kill(old, signal.SIGHUP)
+    manager.wait_for("MAINPID", str(old))
+    # The manager has another main process before the one that it had ends; that one says nothing of
+    # it, since the service goes on.
+    os.kill(new, signal.SIGQUIT)
+    assert manager.wait_for("READY")["MAINPID"] == str(old)
+    assert proxy.get().body == b"one\n"
+    new = upgraded(manager, old)
+    os.kill(old, signal.SIGQUIT)
+    # Gone, not only its pid file: until then the new one is not the last to leave.
+    wait_for(lambda: proxy.process.poll() is not None, "the old one to end")
+    assert not pid_file.with_name("program.pid.oldbin").exists()
+    assert proxy.get().body == b"one\n"
+    os.kill(new, signal.SIGQUIT)
+    wait_for(lambda: not pid_file.exists(), "the new one to end")
+    manager.wait_for("STOPPING")
+    assert sum("STOPPING" in message for message in manager.heard) == 1
+
+
 # -- socket activation
 
 def start_with(program, text, *listeners):
@@ -160,8 +205,32 @@ def test_activated_sockets_are_used_and_outlive_the_program(sallyport, tmp_path)
             pass  # still in the manager's queue
 
 
+def test_activated_sockets_stay_the_manager_s_after_an_upgrade(sallyport, tmp_path):
+    os.chmod(tmp_path, 0o755)
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(str(tmp_path / "socket"))
+    local.listen()
+    with high(local) as local:
+        program = start_with(sallyport.make(), f"""
+            events {{}}
+            http {{ server {{ listen unix:{tmp_path}/socket; return 200 "activated\\n"; }} }}
+        """, local)
+        pid_file = program.folder / "program.pid"
+        old = program.process.pid
+        os.kill(old, signal.SIGUSR2)
+        new = wait_for(lambda: pid_in(pid_file) not in (None, old) and pid_in(pid_file),
+                       "the new binary's pid file")
+        os.kill(old, signal.SIGQUIT)
+        wait_for(lambda: not pid_file.with_name("program.pid.oldbin").exists(), "the old one to end")
+        with Client(f"unix:{tmp_path}/socket") as client:
+            assert client.get("/").body == b"activated\n"
+        os.kill(new, signal.SIGQUIT)
+        wait_for(lambda: not pid_file.exists(), "the new one to end")
+        assert (tmp_path / "socket").exists(), "the file is the manager's"
+
+
 def test_an_activated_socket_that_nobody_wants_is_told(sallyport):
     with high(socket.create_server(("127.0.0.1", 0))) as tcp:
         program = start_with(sallyport.make(), SERVES.replace("@says@", "hello"), tcp)
-        assert f"socket 127.0.0.1:{tcp.getsockname()[1]} is not used" in program.errors
+        program.wait_for_error(f"socket 127.0.0.1:{tcp.getsockname()[1]} is not used")
         assert program.get().body == b"hello\n"

@@ -14,7 +14,9 @@ SITE = """
     error_log stderr info;
     client_header_timeout 1s;
     client_body_timeout 1s;
+    client_body_min_rate 0;  # on a busy machine it might strike first
     send_timeout 1s;
+    send_min_rate 0;
     keepalive_timeout 1s;
     client_max_body_size 0;
     server {
@@ -339,6 +341,68 @@ def test_an_answer_without_a_backend_does_not_wait_for_an_endless_body(sallyport
     assert counter(proxy, "bytes_in") < 1 << 30
 
 
+IMPATIENT = """
+    client_max_body_size 0;
+    proxy_read_timeout 1s;
+    server {
+        listen 127.0.0.1:@port:http@;
+        location / { proxy_pass http://@backend@; }
+        location /stream { proxy_pass http://@backend@; proxy_request_buffering off; }
+    }
+"""
+
+
+@pytest.mark.threads
+def test_an_upload_may_take_longer_than_the_backend_may_to_answer(sallyport, make_backend):
+    """proxy_read_timeout begins when the backend has the whole request, as with nginx."""
+    backend = make_backend(lambda request: response(f"{len(request.body)} bytes"))
+    proxy = sallyport(IMPATIENT, backend=backend)
+    with proxy.client() as client:
+        client.send("POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 25\r\n\r\n")
+        for _ in range(5):
+            time.sleep(0.5)
+            client.send("12345")
+        assert client.response().text == "25 bytes"
+    assert counter(proxy, "upstream_timeouts") == 0
+
+
+def test_a_backend_may_take_longer_to_read_a_held_request_than_to_answer(sallyport, make_backend):
+    size = 64 << 20  # many times what the kernel's buffers take
+
+    def serve(connection):
+        request = connection.read_head()
+        left = size - len(connection.pending)
+        room = bytearray(1 << 20)
+        while left > 0:
+            left -= connection.socket.recv_into(room, min(left, len(room)), socket.MSG_WAITALL)
+            time.sleep(0.03)
+        connection.send(response(request.target))
+
+    proxy = sallyport(IMPATIENT, backend=make_backend(serve=serve))
+    with proxy.client(within=20) as client:
+        assert client.request("POST", "/held", body=b"x" * size).text == "/held"
+    assert counter(proxy, "upstream_timeouts") == 0
+
+
+def test_a_backend_that_has_an_upload_and_says_nothing_is_a_504_in_time(sallyport, make_backend):
+    stop = threading.Event()
+
+    def serve(connection):
+        connection.read_request()
+        stop.wait(20)
+
+    proxy = sallyport(IMPATIENT, backend=make_backend(serve=serve))
+    with proxy.client() as client:
+        client.send("POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        time.sleep(1.5)
+        began = time.monotonic()
+        client.send("12345")
+        assert client.response().status == 504
+        assert time.monotonic() - began > 0.5  # 502 would follow when the backend gives up after 20 s
+    stop.set()
+    assert counter(proxy, "upstream_timeouts") == 1
+
+
 def test_a_slow_backend_holds_up_nobody_else(sallyport, make_backend):
     free = threading.Event()
 
@@ -360,9 +424,9 @@ def test_a_slow_backend_holds_up_nobody_else(sallyport, make_backend):
 
 # -- clients that are never silent, and never done
 
-RATES = SITE.replace("client_max_body_size 0;", """client_max_body_size 0;
-    client_body_min_rate 1k;
-    send_min_rate 100k;""")
+RATES = (SITE.replace("client_body_min_rate 0;", "client_body_min_rate 1k;")
+         .replace("client_body_timeout 1s;", "client_body_timeout 2s;")
+         .replace("send_min_rate 0;", "send_min_rate 100k;"))
 
 
 @pytest.mark.threads

@@ -1,4 +1,5 @@
 """`sallyport status`: what an administrator opens first."""
+import calendar
 import json
 import os
 import pty
@@ -165,3 +166,35 @@ def test_a_limit_that_was_met_is_a_warning(sallyport, backend):
         client.request("POST", "/", body=b"x" * 2_000_000)
     assert "! requests refused: client_max_body_size: 1 in the last 10 minutes" in (
         status(proxy).stdout)
+
+
+def test_the_last_reload_is_told_and_outlives_the_server_process(sallyport):
+    site = 'server { listen 127.0.0.1:@port:http@; location / { return 204; } }'
+    proxy = sallyport(site)
+    assert proxy.status()["last_reload"] is None
+    proxy.reload(site.replace("location / {", "location /new { return 200; } location / {"))
+    applied = wait_for(lambda: proxy.status()["last_reload"], "the reload")
+    assert (applied["outcome"], applied["generation"]) == ("applied", 2)
+    assert applied["text"] == "locations: 1 added"
+    assert abs(time.time() - calendar.timegm(time.strptime(applied["time"], "%Y-%m-%dT%H:%M:%SZ"))) < 60
+    proxy.configure(site.replace("return 204;", "retrun 204; another wrong;"))
+    proxy.send_signal(signal.SIGHUP)
+    wait_for(lambda: proxy.status()["last_reload"]["outcome"] == "refused", "the refusal")
+    refused = proxy.status()["last_reload"]
+    assert refused["generation"] == proxy.status()["generation"] == 2
+    assert re.match(r'unknown directive "retrun" in \S+:\d+, and 1 more$', refused["text"])
+    text = status(proxy).stdout
+    assert f"last reload {refused['time']}, refused: unknown directive" in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+    os.kill(proxy.status()["pid"]["server"], signal.SIGKILL)
+    wait_for(lambda: status(proxy).returncode == 0 and proxy.status()["server_restarts"] == 1, "its return")
+    wait_for(lambda: proxy.status()["last_reload"] == refused, "the new process to know")
+
+
+def test_listeners_that_take_proxy_headers_are_told(sallyport):
+    proxy = sallyport("server { listen 127.0.0.1:@port:http@; return 204; }"
+                      "server { listen 127.0.0.1:@port:proxied@ proxy_protocol; return 204; }")
+    listeners = {each["address"]: each["proxy_protocol"] for each in proxy.status()["listeners"]}
+    assert listeners == {f"127.0.0.1:{proxy.port('http')}": False,
+                         f"127.0.0.1:{proxy.port('proxied')}": True}
+    assert f"127.0.0.1:{proxy.port('proxied')} proxy_protocol" in status(proxy).stdout

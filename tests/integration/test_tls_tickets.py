@@ -72,6 +72,16 @@ def test_no_server_takes_another_s_tickets(sallyport, context):
     assert resumed(proxy, context, session, "example.com")
 
 
+@pytest.mark.parametrize("timeout, lifetime", [("5m", 300), ("30d", 7 * 24 * 3600)])
+def test_tickets_say_how_long_they_live(sallyport, authority, timeout, lifetime):
+    """TLS 1.3 has a week at most (RFC 8446 §4.6.1), whatever the server would take."""
+    proxy = sallyport(f"ssl_session_timeout {timeout};" + SITE)
+    context = authority.client_context()
+    first, second = (ticket(proxy, context) for _ in range(2))
+    assert first.ticket_lifetime_hint == second.ticket_lifetime_hint == lifetime
+    assert resumed(proxy, context, first) and resumed(proxy, context, second)
+
+
 def test_one_ticket_per_handshake(sallyport):
     proxy = sallyport(SITE)
     done = subprocess.run(

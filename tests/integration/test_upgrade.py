@@ -1,9 +1,13 @@
 """What replaces processes while clients are at work: reloads that need a new server process, upgrades
 to a new binary and back, crashes."""
+import json
 import os
 import pathlib
 import re
 import signal
+import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -13,8 +17,10 @@ from support import wait_for
 from support.backend import response
 from support.client import Client
 from support.load import Load
+from support.ports import reserve_port
 
 LONG = bool(os.environ.get("SALLYPORT_LONG"))
+TOOLS = pathlib.Path(os.environ.get("SALLYPORT_BINARY", ".")).parent / "tests/bench"
 SITE = """
     error_log stderr notice;
     worker_processes @workers@;
@@ -117,8 +123,28 @@ def test_another_number_of_workers_takes_over_and_the_old_ones_end_what_they_hav
         wait_for(lambda: is_gone(old), "the old server process to end")
         load.wait_for_more(200)
     assert not load.failures
-    assert "worker_processes changed: a new server process takes over" in proxy.errors
+    proxy.wait_for_error("worker_processes changed: a new server process takes over")
     assert proxy.status()["server_restarts"] == 0
+
+
+def test_status_tells_of_a_process_that_ends_and_of_what_it_has_left(site):
+    proxy = site()
+    old = server_pid(proxy)
+    with open_tunnel(proxy) as tunnel, open_tunnel(proxy):
+        assert proxy.status()["draining"] == []
+        proxy.reload(SITE, workers=1)
+        wait_for(lambda: server_pid(proxy) != old, "the new server process to answer alone")
+
+        def left():
+            return [(each["pid"], each["connections"]) for each in proxy.status()["draining"]]
+
+        wait_for(lambda: left() == [(old, 2)], "two connections to be left")
+        tunnel.close()
+        wait_for(lambda: left() == [(old, 1)], "one connection to be left")
+        os.kill(server_pid(proxy), signal.SIGKILL)
+        wait_for(lambda: pid_of_status(proxy) and left() == [(old, 1)], "the next process to know, too")
+    wait_for(lambda: proxy.status()["draining"] == [], "the old process to be gone")
+    assert is_gone(old)
 
 
 def test_worker_shutdown_timeout_bounds_the_end_of_the_old_process(site):
@@ -201,6 +227,33 @@ def test_a_new_binary_takes_over_as_nginx_s_does(site):
     end(new)
     assert not (proxy.folder / "program.pid").exists()
     assert not (proxy.folder / "http.sock").exists()
+
+
+def test_status_tells_of_the_old_program_while_it_is_there(site):
+    proxy = site()
+    assert proxy.status()["old_program"] is None
+    with open_tunnel(proxy) as tunnel, open_tunnel(proxy):
+        old, new = upgrade(proxy)
+
+        def old_program(*expected):
+            told = proxy.status()["old_program"]
+            return told and (told["pid"], told["state"], told["connections"]) == (old, *expected)
+
+        wait_for(lambda: old_program("active", None), "both to serve")
+        os.kill(old, signal.SIGWINCH)
+        wait_for(lambda: old_program("draining", 2), "two connections to be left")
+        tunnel.close()
+        wait_for(lambda: old_program("draining", 1), "one connection to be left")
+        assert proxy.status()["pid"]["supervisor"] == new
+        # The next server process knows, too.
+        os.kill(server_pid(proxy), signal.SIGKILL)
+        wait_for(lambda: pid_of_status(proxy) and old_program("draining", 1), "the next to answer")
+    wait_for(lambda: old_program("idle", None), "the old one to have nothing left")
+    os.kill(old, signal.SIGHUP)
+    wait_for(lambda: old_program("active", None), "the old one to serve again")
+    end(old)
+    wait_for(lambda: proxy.status()["old_program"] is None, "the old one to be forgotten")
+    assert pid_in(proxy, "program.pid") == new
 
 
 @pytest.mark.threads
@@ -312,3 +365,154 @@ def pid_of_status(proxy):
         return server_pid(proxy)
     except AssertionError:
         return None
+
+
+def ask_when_ready(proxy, pid):
+    """Returns once the instance says that it is ready, and its server process is not `pid`."""
+    question = b'{"command": "ready"}\n'
+    wait_for(lambda: is_gone(pid), "the killed process to be gone")
+    while True:
+        # The supervisor holds the socket: it connects at once, and the next process answers.
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.settimeout(20)
+            admin.connect(str(proxy.folder / "sallyport.sock"))
+            admin.sendall(question)
+            answer = admin.makefile().readline()
+        if json.loads(answer)["ready"]:
+            return
+
+
+@pytest.fixture
+def origin():
+    """A backend that does not limit the rate; its port."""
+    port = reserve_port()
+    process = subprocess.Popen([TOOLS / "bench_origin", str(port)])
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.skipif(not LONG, reason="SALLYPORT_LONG=1")
+@pytest.mark.skipif(not (TOOLS / "bench_load").exists() or not (TOOLS / "bench_origin").exists(),
+                    reason="needs the targets bench_load and bench_origin of the same build")
+@pytest.mark.parametrize("listen", ["", "deferred"])
+def test_50_kills_under_1000_new_connections_a_second(sallyport, origin, listen):
+    """Open loop: connections begin at their time, whatever became of those before. Each is answered,
+    or had been taken by the process that was killed: closed in order if its request had been read,
+    reset by the kernel where that had just arrived."""
+    site = SITE.replace("@port:http@;", f"@port:http@ {listen};")
+    proxy = sallyport(site, backend=f"127.0.0.1:{origin}", workers=2, patience="0")
+    rate, kills, ready = 1000, 50, []
+    load = subprocess.Popen([TOOLS / "bench_load", "--mode", "paced", "--rate", str(rate), "--port",
+                             str(proxy.port("http")), "--name", "example.com"],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        for _ in range(kills):
+            wait_for(lambda: proxy.status()["counters"]["requests"] > rate // 4, "requests", within=20)
+            pid = server_pid(proxy)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            ask_when_ready(proxy, pid)
+            ready.append(round((time.monotonic() - began) * 1000))
+    finally:
+        report = json.loads(load.communicate()[0])
+    ready.sort()
+    print(f"ready again after {ready[kills // 2]} ms (median), {ready[-1]} ms at most; {report}")
+    assert report["begun"] / report["seconds"] >= rate * 0.99, "the rate was not offered"
+    assert report["latest"] < rate / 2, "the rate was offered with gaps"
+    assert report["refused"] == report["failed"] == report["hanging"] == report["wrong"] == 0
+    # What the two workers have taken at most and not answered yet: a burst each.
+    assert report["closed"] <= kills * 2 * 64
+    assert report["reset"] <= kills * 8
+    assert report["answered"] + report["closed"] + report["reset"] == report["begun"]
+    assert proxy.status()["server_restarts"] == kills
+    assert ready[kills // 2] <= 300
+
+
+# --- sessions of TLS
+
+class Sessions:
+    """Clients that keep what they got from one process, to show it to another."""
+
+    def __init__(self, proxy, context):
+        self.proxy = proxy
+        self.context = context
+        self.kept = []
+        self.collect()
+
+    def collect(self, count=8):
+        """From whichever process and worker takes the connection."""
+        for _ in range(count):
+            with self.proxy.tls_client(context=self.context) as client:
+                assert client.get("/t", host="example.com").status == 200
+                self.kept.append(client.socket.session)
+
+    def assert_all_resume(self):
+        """All of those so far, at whichever process takes the connection."""
+        for number, session in enumerate(self.kept):
+            with self.proxy.tls_client(context=self.context, session=session) as client:
+                assert client.get("/t", host="example.com").status == 200
+                assert client.socket.session_reused, f"session {number} of {len(self.kept)}"
+
+
+@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+def context(request, authority):
+    version = ssl.TLSVersion.TLSv1_2
+    return authority.client_context(
+        versions=(version, version) if request.param == "TLSv1.2" else None)
+
+
+def test_sessions_outlive_a_killed_server_process(site, context):
+    proxy = site()
+    sessions = Sessions(proxy, context)
+    for _ in range(2):
+        pid = server_pid(proxy)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: pid_of_status(proxy) not in (None, pid), "the server process to be back")
+        sessions.assert_all_resume()
+        sessions.collect()
+    sessions.assert_all_resume()
+
+
+def test_sessions_outlive_a_server_process_that_another_one_succeeds(site, context):
+    proxy = site()
+    sessions = Sessions(proxy, context)
+    for workers in (1, 3):
+        old = server_pid(proxy)
+        proxy.reload(SITE, workers=workers)
+        wait_for(lambda: pid_of_status(proxy) not in (None, old), "the successor to answer alone")
+        sessions.assert_all_resume()
+        sessions.collect()
+
+
+def test_sessions_outlive_an_upgrade_and_the_way_back(site, context):
+    proxy = site()
+    sessions = Sessions(proxy, context)
+    old, new = upgrade(proxy)
+    sessions.collect()  # both serve
+    sessions.assert_all_resume()
+    os.kill(old, signal.SIGWINCH)
+    wait_for(lambda: proxy.errors.count("gracefully shutting down the server process"), "the rest")
+    sessions.collect()
+    sessions.assert_all_resume()
+    os.kill(old, signal.SIGHUP)
+    wait_for(lambda: proxy.errors.count("start server process") == 3, "the way back")
+    end(new)
+    wait_for(lambda: pid_in(proxy, "program.pid") == old, "the old one's pid file")
+    wait_for(lambda: proxy.status()["pid"]["supervisor"] == old, "the old one to answer")
+    sessions.assert_all_resume()
+    # And for good.
+    old, new = upgrade(proxy)
+    end(old)
+    wait_for(lambda: proxy.status()["pid"]["supervisor"] == new, "the new one to answer")
+    sessions.assert_all_resume()
+
+
+def test_what_hands_over_the_secret_of_tickets_is_closed_once_it_was_read(site):
+    proxy = site()
+    old, new = upgrade(proxy)
+    for pid in (old, new, proxy.status()["pid"]["server"]):
+        folder = pathlib.Path(f"/proc/{pid}/fd")
+        assert not [link for link in folder.iterdir() if "ticket" in os.readlink(link)]

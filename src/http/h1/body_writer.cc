@@ -44,10 +44,20 @@ async::Task<base::Result<void>> BodyWriter::send(std::string_view head, std::str
   }
   if (end == End::yes && chunked) add(kLastChunk);
   if (count > 0) {
+    if (end == End::yes && ends_stream_) stream_.end_with_next_write();
     CO_TRY_VOID(co_await io::write_all(stream_, std::span(pieces).first(count), patience));
     bytes_sent_ += total;
   }
   ended_ = end == End::yes;
+  co_return base::Result<void>{};
+}
+
+async::Task<base::Result<void>> BodyWriter::send_file(io::FileBytes bytes, io::Patience patience) {
+  CHECK(!ended_ && framing_ != Framing::chunked);
+  if (framing_ == Framing::none) co_return base::Result<void>{};
+  CO_TRY_VOID(account(bytes.count, End::no));
+  CO_TRY_VOID(co_await io::send_file(stream_, bytes, patience));
+  bytes_sent_ += bytes.count;
   co_return base::Result<void>{};
 }
 
@@ -66,6 +76,7 @@ async::Task<base::Result<void>> BodyWriter::finish(const Fields& trailers, io::P
   }
   section.commit(writer.written().size());
   std::array<iovec, 1> pieces{io::piece_of(section.readable())};
+  if (ends_stream_) stream_.end_with_next_write();
   CO_TRY_VOID(co_await io::write_all(stream_, pieces, patience));
   bytes_sent_ += section.size();
   ended_ = true;

@@ -26,10 +26,17 @@ class BodyWriter {
     framing_ = framing;
     left_ = framing == Framing::length ? length : 0;
   }
+  /// The connection ends with the body.
+  void end_stream_after() noexcept { ends_stream_ = true; }
   /// `head` goes first and is not framed. With Framing::none `piece` is dropped (an answer to
   /// HEAD).
   [[nodiscard]] async::Task<base::Result<void>> send(std::string_view head, std::string_view piece,
                                                      End end, io::Patience patience);
+  /// Bytes of a file, with Framing::length over a stream that sends files; none if the body is left
+  /// out (an answer to HEAD).
+  [[nodiscard]] async::Task<base::Result<void>> send_file(io::FileBytes bytes,
+                                                          io::Patience patience);
+  [[nodiscard]] bool sends_files() const noexcept { return stream_.sends_files(); }
   /// The end with trailers, which only chunks can carry; elsewhere they are left out.
   [[nodiscard]] async::Task<base::Result<void>> finish(const Fields& trailers,
                                                        io::Patience patience);
@@ -47,6 +54,7 @@ class BodyWriter {
   std::uint64_t bytes_sent_ = 0;
   Framing framing_ = Framing::none;
   bool ended_ = false;
+  bool ends_stream_ = false;
 };
 
 }  // namespace http::h1

@@ -1,7 +1,10 @@
 #include "http/h1/body_writer.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "http/h1/stream_test.h"
 
 namespace http::h1 {
@@ -101,6 +104,46 @@ TEST(BodyWriter, DeliversThroughAStreamThatTakesOneByteAtATime) {
   EXPECT_EQ(world.heard(), "HEAD 64\r\n" + body + "\r\n0\r\n\r\n");
   ASSERT_TRUE(sent);
   EXPECT_TRUE(*sent);
+}
+
+class FileBody : public ::testing::Test {
+ protected:
+  FileBody() { EXPECT_EQ(::write(file.get(), "0123456789", 10), 10); }
+  StreamWorld world{{.sends_files = true}};
+  base::Fd file{::memfd_create("file", MFD_CLOEXEC)};
+  BodyWriter writer{*world.stream};
+};
+
+TEST_F(FileBody, FollowsTheHeadWithinItsLength) {
+  writer.begin(Framing::length, 6);
+  EXPECT_TRUE(world.run(writer.send("HEAD ", "01", End::no, kNoDeadline)));
+  EXPECT_TRUE(world.run(writer.send_file({file.get(), 2, 4}, kNoDeadline)));
+  EXPECT_FALSE(writer.ended());
+  EXPECT_TRUE(world.run(writer.send("", "", End::yes, kNoDeadline)));
+  EXPECT_TRUE(writer.ended());
+  EXPECT_EQ(world.heard(), "HEAD 012345");
+  EXPECT_EQ(writer.bytes_sent(), 11U);
+}
+
+TEST_F(FileBody, NeverSendsMoreThanItsLength) {
+  writer.begin(Framing::length, 3);
+  const auto sent = world.run(writer.send_file({file.get(), 0, 4}, kNoDeadline));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ErrorCode::protocol);
+  EXPECT_EQ(world.heard(), "");
+}
+
+TEST_F(FileBody, IsLeftOutOfAnAnswerToHead) {
+  writer.begin(Framing::none, 0);
+  EXPECT_TRUE(world.run(writer.send_file({file.get(), 0, 4}, kNoDeadline)));
+  EXPECT_EQ(world.heard(), "");
+}
+
+TEST_F(FileBody, OfAFileThatHasBecomeShorterIsAnError) {
+  writer.begin(Framing::length, 20);
+  const auto sent = world.run(writer.send_file({file.get(), 0, 20}, kNoDeadline));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ErrorCode::end_of_stream);
 }
 
 }  // namespace

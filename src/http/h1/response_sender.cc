@@ -56,6 +56,7 @@ async::Task<base::Result<void>> ResponseSender::send_head(const ResponseHead& he
                                                           io::Patience patience) {
   CHECK(!head_sent_);
   choose_framing(head);
+  if (!keep_alive_ && head.status >= 200) body_.end_stream_after();  // after 101 comes a tunnel
   CO_TRY(const std::string_view bytes,
          serialise(out_, [&](HeadWriter& writer) { write_head(writer, head); }));
   head_sent_ = true;

@@ -25,6 +25,11 @@ class ResponseSender final : public Responder {
                                                           io::Patience patience) override {
     return body_.send({}, piece, end, patience);
   }
+  [[nodiscard]] bool sends_files() const noexcept override { return body_.sends_files(); }
+  [[nodiscard]] async::Task<base::Result<void>> send_file(io::FileBytes bytes,
+                                                          io::Patience patience) override {
+    return body_.send_file(bytes, patience);
+  }
   [[nodiscard]] async::Task<base::Result<void>> finish(const Fields& trailers,
                                                        io::Patience patience) override {
     return body_.finish(trailers, patience);

@@ -29,6 +29,10 @@ class CountingStream final : public io::Stream {
     if (written) ++writes;
     return written;
   }
+  bool sends_files() const noexcept override { return inner_->sends_files(); }
+  base::Result<std::size_t> try_send_file(const io::FileBytes& bytes) noexcept override {
+    return inner_->try_send_file(bytes);
+  }
   bool may_be_ready(io::Direction direction) const noexcept override {
     return inner_->may_be_ready(direction);
   }

@@ -1,5 +1,7 @@
 // The io floor, over the pipe and with a clock of the test's own.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -64,6 +66,60 @@ TEST(Read, IsCancelledByItsScope) {
   world.scope.request_stop();
   world.loop.run_until_idle();
   EXPECT_EQ(error, ErrorCode::cancelled);
+}
+
+async::Task<void> send_bytes(Stream& stream, FileBytes bytes, Patience patience,
+                             base::Result<void>* result) {
+  *result = co_await send_file(stream, bytes, patience);
+}
+
+/// A file with these bytes in it, open and nameless.
+base::Fd file_of(std::string_view text) {
+  base::Fd file(::memfd_create("file", MFD_CLOEXEC));
+  EXPECT_EQ(::write(file.get(), text.data(), text.size()), std::ssize(text));
+  return file;
+}
+
+TEST(SendFile, SendsWhatWasAskedForAsThePeerTakesIt) {
+  World world;
+  auto [a, b] = make_pipe(world.loop, {.capacity = 3, .sends_files = true});
+  const base::Fd file = file_of("0123456789");
+  base::Result<void> sent = base::fail(ErrorCode::internal);
+  world.scope.spawn(send_bytes(*a, {file.get(), 2, 7}, base::kNoDeadline, &sent));
+  std::string got;
+  std::array<char, 64> into{};
+  while (true) {
+    world.loop.run_until_idle();
+    const auto count = b->try_read(into);
+    if (!count) break;
+    got.append(into.data(), *count);
+  }
+  EXPECT_TRUE(sent);
+  EXPECT_EQ(got, "2345678");
+}
+
+TEST(SendFile, AFileThatHasBecomeShorterIsAnError) {
+  World world;
+  auto [a, b] = make_pipe(world.loop, {.sends_files = true});
+  const base::Fd file = file_of("01234");
+  base::Result<void> sent;
+  world.scope.spawn(send_bytes(*a, {file.get(), 0, 6}, base::kNoDeadline, &sent));
+  world.loop.run_until_idle();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ErrorCode::end_of_stream);
+}
+
+TEST(SendFile, APeerThatTakesNothingTimesOut) {
+  World world;
+  auto [a, b] = make_pipe(world.loop, {.capacity = 2, .sends_files = true});
+  const base::Fd file = file_of("01234");
+  base::Result<void> sent;
+  world.scope.spawn(send_bytes(*a, {file.get(), 0, 5}, {base::kNoDeadline, 2s}, &sent));
+  world.loop.run_until_idle();
+  world.clock.advance(2010ms);
+  world.loop.run_until_idle();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ErrorCode::timed_out);
 }
 
 async::Task<void> write_patiently(Stream& stream, std::string text, Patience patience,

@@ -1,6 +1,9 @@
 #include "io/testing/pipe.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 namespace io::testing {
@@ -57,6 +60,17 @@ class PipeEnd final : public Stream {
     if (written == 0) return base::fail(base::ErrorCode::would_block);
     wake_reader();
     return written;
+  }
+
+  bool sends_files() const noexcept override { return options_.sends_files; }
+  base::Result<std::size_t> try_send_file(const FileBytes& bytes) noexcept override {
+    std::string read(std::min<std::uint64_t>(bytes.count, options_.slice), '\0');
+    const ssize_t got =
+        ::pread(bytes.file, read.data(), read.size(), static_cast<off_t>(bytes.offset));
+    if (got < 0) return base::fail(base::error_from_errno(errno, "sendfile() failed"));
+    if (got == 0) return 0U;
+    const iovec piece{.iov_base = read.data(), .iov_len = static_cast<std::size_t>(got)};
+    return try_write({&piece, 1});
   }
 
   bool may_be_ready(Direction direction) const noexcept override {

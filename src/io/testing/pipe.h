@@ -14,6 +14,7 @@ namespace io::testing {
 struct PipeOptions {
   std::size_t capacity = 64 * 1024;
   std::size_t slice = 64 * 1024;
+  bool sends_files = false;
 };
 
 [[nodiscard]] std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_pipe(

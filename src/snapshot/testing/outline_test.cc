@@ -95,6 +95,15 @@ TEST(Outline, ReplacesAListAsAWholeAtAnInnerLevel) {
   EXPECT_THAT(settings_of(outline, "127.0.0.1:8000 a: /"), ElementsAre("add_header C 3"));
 }
 
+TEST(Outline, ARootAndAnAliasReplaceEachOther) {
+  const Outline outline = outline_of(
+      server("root /a; location /x { alias /b; location /x/y { } location /x/z { root /c; } }"));
+  const std::string key = "127.0.0.1:8000 a: /x";
+  EXPECT_THAT(settings_of(outline, key), ElementsAre("alias /b"));
+  EXPECT_THAT(settings_of(outline, key + " > /x/y"), ElementsAre("alias /b"));
+  EXPECT_THAT(settings_of(outline, key + " > /x/z"), ElementsAre("root /c"));
+}
+
 TEST(Outline, LeavesOutWhatHoldsAnyway) {
   EXPECT_TRUE(between(server("location / { return 204; }"),
                       server("proxy_read_timeout 60s; location / { return 204; }"))

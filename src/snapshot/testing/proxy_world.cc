@@ -88,6 +88,15 @@ async::Task<base::Result<io::Resolution>> NoResolver::resolve(std::string /*name
   co_return base::fail(base::ErrorCode::not_found, "host not found");
 }
 
+async::Task<base::Result<io::ServiceResolution>> NoResolver::resolve_service(
+    std::string /*name*/, base::Deadline /*deadline*/) {
+  co_return base::fail(base::ErrorCode::not_found);
+}
+
+std::optional<io::ServiceResolution> NoResolver::known_service(std::string_view /*name*/) {
+  return std::nullopt;
+}
+
 std::shared_ptr<io::Resolver> NoResolvers::find(const io::DnsOptions& /*options*/) {
   return std::make_shared<NoResolver>();
 }

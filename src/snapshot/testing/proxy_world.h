@@ -80,6 +80,9 @@ class NoResolver final : public io::Resolver {
                                                                   base::Deadline deadline) override;
   [[nodiscard]] std::optional<io::Resolution> known(std::string_view name,
                                                     std::uint16_t port) override;
+  [[nodiscard]] async::Task<base::Result<io::ServiceResolution>> resolve_service(
+      std::string name, base::Deadline deadline) override;
+  [[nodiscard]] std::optional<io::ServiceResolution> known_service(std::string_view name) override;
 };
 
 class NoResolvers final : public io::Resolvers {

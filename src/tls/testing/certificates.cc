@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "tls/client_context.h"
 #include "tls/openssl.h"
 
 namespace tls::testing {
@@ -45,6 +46,13 @@ void add_names(X509* certificate, const IssueOptions& options) {
                 options.authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
 }
 
+PkeyPtr decoded_key(const Issued& issued) {
+  const BioPtr text = bio_over(issued.private_key);
+  PkeyPtr key(PEM_read_bio_PrivateKey(text.get(), nullptr, nullptr, nullptr));
+  CHECK(key != nullptr);
+  return key;
+}
+
 }  // namespace
 
 Issued issue(const IssueOptions& options) {
@@ -71,7 +79,7 @@ Issued issue(const IssueOptions& options) {
     const BioPtr bio = bio_over(options.issuer->certificate);
     const X509Ptr issuer(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer.get()));
-    issuer_key = parse_private_key(options.issuer->private_key, nullptr).value();
+    issuer_key = decoded_key(*options.issuer);
   }
   EVP_PKEY* signing_key = issuer_key ? issuer_key.get() : key.get();
   const bool own_digest = EVP_PKEY_is_a(signing_key, "ED25519") == 1;
@@ -82,6 +90,43 @@ Issued issue(const IssueOptions& options) {
             return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr,
                                                  nullptr) == 1;
           })};
+}
+
+std::string revoke(const Issued& issuer, const RevokeOptions& options) {
+  const auto read = [](const Issued& issued) {
+    return X509Ptr(
+        PEM_read_bio_X509(bio_over(issued.certificate).get(), nullptr, nullptr, nullptr));
+  };
+  const CrlPtr list(X509_CRL_new());
+  X509_CRL_set_version(list.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(read(issuer).get()));
+  const std::unique_ptr<ASN1_TIME, Free<ASN1_TIME_free>> time(ASN1_TIME_new());
+  const auto at = [&](std::chrono::hours hours) {
+    return X509_gmtime_adj(time.get(), static_cast<long>(std::chrono::seconds(hours).count()));
+  };
+  X509_CRL_set1_lastUpdate(list.get(), at(options.valid_from));
+  X509_CRL_set1_nextUpdate(list.get(), at(options.valid_until));
+  for (const Issued* each : options.revoked) {
+    X509_REVOKED* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(read(*each).get()));
+    X509_REVOKED_set_revocationDate(entry, at(options.valid_from));
+    CHECK(X509_CRL_add0_revoked(list.get(), entry) == 1);
+  }
+  const PkeyPtr key = decoded_key(issuer);
+  CHECK(X509_CRL_sort(list.get()) == 1 && X509_CRL_sign(list.get(), key.get(), EVP_sha256()) > 0);
+  return pem_of([&](BIO* bio) { return PEM_write_bio_X509_CRL(bio, list.get()) == 1; });
+}
+
+std::string encrypt_key(const Issued& issued, const std::string& password) {
+  const PkeyPtr key = decoded_key(issued);
+  return pem_of([&](BIO* bio) {
+    return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_128_cbc(), password.data(),
+                                         static_cast<int>(password.size()), nullptr, nullptr) == 1;
+  });
+}
+
+std::string pin_of(const Issued& issued) {
+  return pin_text(Certificate::parse(issued.certificate).value()->key_id());
 }
 
 }  // namespace tls::testing

@@ -25,4 +25,17 @@ struct IssueOptions {
 
 [[nodiscard]] Issued issue(const IssueOptions& options = {});
 
+struct RevokeOptions {
+  std::vector<const Issued*> revoked{};
+  std::chrono::hours valid_from{-1};  // relative to now
+  std::chrono::hours valid_until{24};
+};
+/// The issuer's revocation list, PEM.
+[[nodiscard]] std::string revoke(const Issued& issuer, const RevokeOptions& options = {});
+
+/// The private key, PEM, encrypted.
+[[nodiscard]] std::string encrypt_key(const Issued& issued, const std::string& password);
+/// The pin of its public key, "sha256//...".
+[[nodiscard]] std::string pin_of(const Issued& issued);
+
 }  // namespace tls::testing

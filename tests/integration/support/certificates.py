@@ -1,4 +1,7 @@
 """Certificates for tests, made by openssl: one authority and what it signs, sound and unsound."""
+import base64
+import hashlib
+import itertools
 import pathlib
 import ssl
 import subprocess
@@ -22,6 +25,10 @@ commonName = supplied
 basicConstraints = critical, CA:false
 keyUsage = digitalSignature
 extendedKeyUsage = serverAuth, clientAuth
+[rsa_leaf]
+basicConstraints = critical, CA:false
+keyUsage = digitalSignature, keyEncipherment
+extendedKeyUsage = serverAuth, clientAuth
 [req]
 distinguished_name = name
 prompt = no
@@ -31,6 +38,16 @@ basicConstraints = critical, CA:true
 keyUsage = keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 """
+
+
+_KEYS = {
+    "ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    "p521": ["EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+    "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "rsa-3072": ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
+    "ed25519": ["ED25519"],
+}
 
 
 class Certificate:
@@ -45,6 +62,23 @@ class Certificate:
         context.load_cert_chain(self.chain, self.key)
         return context
 
+    def pin(self):
+        """Of its public key, as curl's --pinnedpubkey and proxy_ssl_pin write it."""
+        commands = (["openssl", "x509", "-in", str(self.chain), "-pubkey", "-noout"],
+                    ["openssl", "pkey", "-pubin", "-outform", "DER"])
+        data = b""
+        for command in commands:
+            data = subprocess.run(command, input=data, capture_output=True, check=True).stdout
+        return "sha256//" + base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+    def encrypted_key(self, password):
+        """Its key in another file, under a password."""
+        path = self.key.with_suffix(f".{password}.key")
+        subprocess.run(["openssl", "pkcs8", "-topk8", "-in", self.key, "-out", path, "-passout",
+                        f"pass:{password}"], capture_output=True, check=True)
+        path.chmod(0o600)
+        return path
+
     def fingerprint(self):
         done = subprocess.run(["openssl", "x509", "-in", self.chain, "-outform", "DER"],
                               capture_output=True, check=True)
@@ -54,20 +88,21 @@ class Certificate:
 class Authority:
     """Signs certificates, each made once per folder. `authority.chain` is the trust anchor."""
 
-    def __init__(self, folder, name="Test Authority"):
+    def __init__(self, folder, name="Test Authority", algorithm="ec"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "openssl.cnf").write_text(_CONFIG)
         (self.folder / "index.txt").touch()
         (self.folder / "serial").write_text("1000\n")
         self.chain = self.folder / "authority.crt"
-        self._key = self._make_key("authority", "ec")
+        self._key = self._make_key("authority", algorithm)
         self._openssl("req", "-new", "-x509", "-key", self._key, "-out", self.chain, "-days", "3650",
                       "-subj", f"/CN={name}", "-extensions", "authority")
         self._made = {}
+        self._numbers = itertools.count()
 
     def certificate(self, *names, algorithm="ec"):
-        """For these DNS names and IP addresses; the first is the common name."""
+        """For these DNS names and IP addresses; the first is the common name. `algorithm`: see _KEYS."""
         return self._signed(names, algorithm, "20240101000000Z", "20991231235959Z")
 
     def expired(self, *names):
@@ -108,6 +143,23 @@ class Authority:
                       extensions, "-copy_extensions", "copy", "-out", certificate)
         return certificate, key
 
+    def revocation_list(self, *revoked, expired=False):
+        """A list that names these certificates; its path. Expired: since 2021."""
+        name = f"list-{next(self._numbers)}"
+        index = ""
+        for certificate in revoked:
+            serial = subprocess.run(["openssl", "x509", "-in", certificate.chain, "-noout", "-serial"],
+                                    capture_output=True, text=True, check=True).stdout
+            index += f"R\t991231235959Z\t240101000000Z\t{serial.strip()[7:]}\tunknown\t/CN=x\n"
+        (self.folder / f"{name}.txt").write_text(index)
+        (self.folder / f"{name}.cnf").write_text(_CONFIG.replace("index.txt", f"{name}.txt"))
+        times = (["-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20210101000000Z"]
+                 if expired else ["-crldays", "30"])
+        path = self.folder / f"{name}.crl"
+        self._openssl("ca", "-config", f"{name}.cnf", "-gencrl", "-cert", self.chain, "-keyfile",
+                      self._key, "-out", path, *times)
+        return path
+
     def client_context(self, *, certificate=None, versions=None, protocols=()):
         """For a client that trusts this authority; versions = (lowest, highest) ssl.TLSVersion."""
         context = ssl.create_default_context(cafile=str(self.chain))
@@ -128,20 +180,21 @@ class Authority:
             self._openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={names[0]}",
                           "-addext", self._alternatives(names))
             self._openssl("ca", "-batch", "-notext", "-in", request, "-out", chain, "-cert",
-                          self.chain, "-keyfile", self._key, "-startdate", begins, "-enddate", ends)
+                          self.chain, "-keyfile", self._key, "-startdate", begins, "-enddate", ends,
+                          *(["-extensions", "rsa_leaf"] if algorithm.startswith("rsa") else []))
             self._made[name] = Certificate(chain, key)
         return self._made[name]
 
     def _make_key(self, name, algorithm):
         key = self.folder / f"{name}.key"
-        kind = (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"] if algorithm == "ec" else
-                ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
-        self._openssl("genpkey", "-algorithm", *kind, "-out", key)
+        self._openssl("genpkey", "-algorithm", *_KEYS[algorithm], "-out", key)
         key.chmod(0o600)
         return key
 
     def _openssl(self, command, *arguments):
-        config = ["-config", "openssl.cnf"] if command in ("req", "ca") else []
+        config = ["-config", "openssl.cnf"]
+        if command not in ("req", "ca") or "-config" in arguments:
+            config = []
         done = subprocess.run(["openssl", command, *config, *map(str, arguments)], cwd=self.folder,
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"openssl {command}: {done.stderr}"

@@ -7,11 +7,13 @@ from .waiting import wait_for
 class Load:
     """Threads that ask without pause, on kept connections and on new ones, and note what goes wrong.
     `forgiving`: a kept connection may be closed while it is idle, and then the request that was just
-    being sent is sent again over a new one, as HTTP clients do (RFC 9112 §9.3.1)."""
+    being sent is sent again over a new one, as HTTP clients do (RFC 9112 §9.3.1).
+    `stubborn`: a thread whose request failed goes on; others end."""
 
-    def __init__(self, proxy, *, forgiving=False):
+    def __init__(self, proxy, *, forgiving=False, stubborn=False):
         self.proxy = proxy
         self.forgiving = forgiving
+        self.stubborn = stubborn
         self.stopping = threading.Event()
         self.failures = []
         self.answered = 0
@@ -29,10 +31,13 @@ class Load:
             thread.join(60)
 
     def run(self, kind):
-        try:
-            kind()
-        except Exception as failure:  # all of them are what the test is about
-            self.failures.append(f"{kind.__name__}: {failure!r}")
+        while True:
+            try:
+                kind()
+            except Exception as failure:  # all of them are what the test is about
+                self.failures.append(f"{kind.__name__}: {failure!r}")
+            if not self.stubborn or self.stopping.is_set():
+                return
 
     def ask(self, client, number):
         answer = client.get(f"/{number}", host="example.com")

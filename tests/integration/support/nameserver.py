@@ -3,12 +3,15 @@ import socket
 import struct
 import threading
 
-A, AAAA = 1, 28
+A, AAAA, SRV = 1, 28, 33
 SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
 
 
 class NameServer:
     """`records[name]` is a list of addresses, of both families; a name that is not there is NXDOMAIN.
+
+    `services[name]` is a list of SRV records, (priority, weight, port, target); a target is a name, or
+    bytes that are sent as they are.
 
     `ttl` goes with each. `mode` is how it answers: "answer", "silent", "servfail", "refused",
     "empty" (no error, no record), "truncated" (UDP says: ask by TCP), "garbage" (bytes that are no
@@ -18,6 +21,7 @@ class NameServer:
 
     def __init__(self, records=None, *, ttl=1):
         self.records = {name: list(addresses) for name, addresses in (records or {}).items()}
+        self.services = {}
         self.ttl = ttl
         self.mode = "answer"
         self.before = None
@@ -105,9 +109,11 @@ class NameServer:
             return [self._message(query[:2], question, [])]
         if self.mode == "truncated" and protocol == "udp":
             return [self._message(query[:2], question, [], truncated=True)]
-        addresses = self.records.get(name)
-        records = [packed for packed in map(self._packed, addresses or []) if packed[0] == kind]
-        answer = self._message(query[:2], question, records, NXDOMAIN if addresses is None else 0)
+        packed = [*map(self._packed, self.records.get(name, [])),
+                  *map(self._packed_service, self.services.get(name, []))]
+        is_known = name in self.records or name in self.services
+        answer = self._message(query[:2], question, [each for each in packed if each[0] == kind],
+                               0 if is_known else NXDOMAIN)
         if self.mode != "garbage":
             return [answer]
         lie = [self._packed("127.0.0.250"), self._packed("::2")]
@@ -128,6 +134,13 @@ class NameServer:
     def _packed(address):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return (AAAA if ":" in address else A, socket.inet_pton(family, address))
+
+    @staticmethod
+    def _packed_service(record):
+        priority, weight, port, target = record
+        if isinstance(target, str):
+            target = b"".join(bytes([len(label)]) + label.encode() for label in target.split(".")) + b"\0"
+        return (SRV, struct.pack("!HHH", priority, weight, port) + target)
 
     def _message(self, number, question, records, code=0, truncated=False):
         flags = 0x8180 | (0x0200 if truncated else 0) | code

@@ -25,6 +25,8 @@ from .waiting import seconds, wait_for
 REPORTS = re.compile(
     r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error: |CHECK failed|LeakSanitizer)")
 SANITIZED_EXIT = 86
+# The program under test is a sanitizer's build.
+SANITIZED = any(f"/{preset}/" in os.environ.get("SALLYPORT_BINARY", "") for preset in ("asan", "tsan"))
 
 
 class ProgramFailed(AssertionError):
@@ -90,19 +92,32 @@ class Program:
 
     @property
     def errors(self):
-        """What it wrote to stderr so far."""
-        return self.read("stderr.log")
+        """What it wrote to stderr so far, in whole lines while it runs."""
+        running = self.process and self.process.poll() is None
+        return self._whole_lines("stderr.log") if running else self.read("stderr.log")
 
     def lines(self, name="access.log", count=0):
         """The lines of a log of the folder, once there are at least `count`."""
-        wait_for(lambda: len(self.read(name).splitlines()) >= count,
+        wait_for(lambda: len(self._whole_lines(name).splitlines()) >= count,
                  f"{count} lines in {name}; it has:\n{self.read(name)}")
-        return self.read(name).splitlines()
+        return self._whole_lines(name).splitlines()
 
-    def wait_for_error(self, words):
-        """Waits until `words` stand in the error log."""
-        return wait_for(lambda: words in self.errors and self.errors,
+    def _whole_lines(self, name):
+        """Without a last line that is still being written: a page of it may be seen before the next."""
+        text = self.read(name)
+        return text[:text.rfind("\n") + 1]
+
+    def wait_for_error(self, words, *, count=1):
+        """Waits until `words` stand in the error log, `count` times."""
+        return wait_for(lambda: self.errors.count(words) >= count and self.errors,
                         f"{words!r} in the error log; it has:\n{self.errors[-3000:]}")
+
+    def wait_for_line(self, name, words):
+        """The first line of a log of the folder that has `words` in it, once there is one."""
+        def found():
+            return next((line for line in self._whole_lines(name).splitlines() if words in line), None)
+
+        return wait_for(found, f"{words!r} in {name}; it has:\n{self.read(name)[-3000:]}")
 
     # -- its life
 
@@ -134,8 +149,9 @@ class Program:
         self.values.update(values)
         return self.write("conf/main.conf", self.configuration(text))
 
-    def start(self, text=None, *arguments, main="", **values):
-        """Starts in the foreground and returns once every socket listens (the pid file is there)."""
+    def start(self, text=None, *arguments, main="", stderr=None, **values):
+        """Starts in the foreground and returns once every socket listens (the pid file is there).
+        `stderr`, a descriptor, takes the place of stderr.log."""
         if text is not None:
             self.configure(text, **values)
         pid_file = self.folder / "program.pid"
@@ -145,7 +161,7 @@ class Program:
                 ["setpriv", "--pdeathsig=TERM",
                  *self.command("-e", "stderr", "-g", directives, *arguments)],
                 env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=errors,
-                stderr=errors, start_new_session=True)
+                stderr=errors if stderr is None else stderr, start_new_session=True)
         self.started += 1
         wait_for(lambda: self.process.poll() is not None or
                  (pid_file.exists() and pid_file.read_text().strip()), "the pid file", within=20)

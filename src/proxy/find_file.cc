@@ -1,0 +1,327 @@
+#include "proxy/static_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include "base/random.h"
+#include "content/file_path.h"
+#include "content/preconditions.h"
+#include "content/return_directive.h"
+#include "http/date.h"
+#include "io/socket.h"
+#include "proxy/response.h"
+
+namespace proxy {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using content::ByteRange;
+using content::ByteRanges;
+using content::File;
+using content::FilePath;
+using content::StaticPlan;
+using http::FieldName;
+using http::Method;
+using observe::Counter;
+using observe::Level;
+
+bool is_asked_for(Method method) noexcept {
+  return method == Method::get || method == Method::head || method == Method::post;
+}
+
+std::string_view decimal(std::uint64_t number, base::Arena& arena) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  return arena.copy(std::string_view(digits.begin(), end));
+}
+
+// "bytes 0-9/100"
+std::string_view content_range(const ByteRange& range, std::uint64_t size, base::Arena& arena) {
+  return arena.join("bytes ", decimal(range.first, arena), "-", decimal(range.end - 1, arena), "/",
+                    decimal(size, arena));
+}
+
+class Finder {
+ public:
+  Finder(Context& context, const StaticPlan& plan)
+      : context_(context), plan_(plan), exchange_(context.exchange) {}
+
+  async::Task<StaticContent> run() {
+    StaticContent found;
+    const Method method = exchange_.request.method;
+    if (exchange_.uri.ends_with('/')) {
+      if (!is_asked_for(method)) {
+        found.answer = Answer{.status = 405};
+      } else {
+        found.answer = find_index();
+      }
+      co_return found;
+    }
+    if (!is_asked_for(method)) {
+      found.answer = Answer{.status = 405};
+      co_return found;
+    }
+    const auto path = path_of_uri();
+    if (!path) {
+      found.answer = path.error();
+      co_return found;
+    }
+    auto file = context_.site.roots().open(*path, plan_.follow_symlinks);
+    if (!file && base::is_descriptor_shortage(file.error()) && context_.worker.loop.relieve()) {
+      static_cast<void>(co_await io::sleep_until(context_.worker.loop,
+                                                 context_.now() + io::EventLoop::kReliefPause));
+      file = context_.site.roots().open(*path, plan_.follow_symlinks);
+    }
+    if (!file) {
+      found.answer = failure(file.error(), *path, "open()");
+      co_return found;
+    }
+    answer_file(*path, *std::move(file), found);
+    co_return found;
+  }
+
+ private:
+  using Step = std::optional<Answer>;
+
+  // The path of exchange.uri, or what is answered instead.
+  std::expected<FilePath, Answer> path_of_uri() {
+    context_.take_time();
+    const auto path = content::find_path(plan_, exchange_, context_.encoded_slash());
+    if (path) return *path;
+    return std::unexpected(no_path(path.error()));
+  }
+  Answer no_path(const Error& error) {
+    const bool leaves = error.is(ErrorCode::not_permitted);
+    log(context_, Level::error,
+        fmt::format("\"{}\" {}", exchange_.uri,
+                    leaves ? error.context : "has a name that no file can have"));
+    return {.status = leaves ? 403U : 404U};
+  }
+
+  // nginx's rules and words for what the kernel refused.
+  Answer failure(const Error& error, const FilePath& path, std::string_view call) {
+    unsigned status = 500;
+    Level level = Level::crit;
+    switch (error.os_error) {
+      case ENOENT:
+      case ENOTDIR:
+      case ENAMETOOLONG:
+        status = 404;
+        level = Level::error;
+        break;
+      case EACCES:
+      case ELOOP:
+        status = 403;
+        level = Level::error;
+        break;
+      case EXDEV:
+        log(context_, Level::error,
+            fmt::format("\"{}\" leads out of its root by a symbolic link: set \"follow_symlinks "
+                        "anywhere\" if it may",
+                        path.shown));
+        return Answer{.status = 403};
+      default: break;
+    }
+    log(context_, level,
+        base::describe(error.during(exchange_.arena.join(call, " \"", path.shown, "\" failed"))));
+    return Answer{.status = status};
+  }
+
+  // For "/dir/": an internal redirect to the first index file that is there, else the reason why
+  // there is none.
+  Step find_index() {
+    const auto directory = path_of_uri();
+    if (!directory) return directory.error();
+    bool directory_seen = false;
+    for (const script::Value& value : plan_.index) {
+      context_.take_time();
+      const std::string_view name = value.evaluate(exchange_);
+      if (name.empty()) continue;
+      if (name.starts_with('/')) return redirect_to(name);
+      const auto path = content::path_in(*directory, name, exchange_.arena);
+      if (!path) return no_path(path.error());
+      const auto seen = context_.site.roots().look(*path, plan_.follow_symlinks);
+      if (seen) return redirect_to(exchange_.arena.join(exchange_.uri, name));
+      const Error& error = seen.error();
+      const int code = error.os_error;
+      if (code == ENOTDIR || code == ENAMETOOLONG || code == EACCES) return no_index(error, *path);
+      if (code != ENOENT) return failure(error, *path, "stat()");
+      if (std::exchange(directory_seen, true)) continue;
+      if (auto answer = look_for_directory(*directory, error, *path)) return answer;
+    }
+    log(context_, Level::error,
+        fmt::format("directory index of \"{}\" is forbidden", directory->shown));
+    return Answer{.status = 403};
+  }
+
+  // An index that is missing in a directory that is missing is not found.
+  Step look_for_directory(const FilePath& directory, const Error& error, const FilePath& index) {
+    const auto seen = context_.site.roots().look(directory, plan_.follow_symlinks);
+    if (seen || seen.error().os_error == EACCES) return std::nullopt;
+    if (seen.error().os_error == ENOENT) return no_index(error, index);
+    return failure(seen.error(), directory, "stat()");
+  }
+
+  Answer no_index(const Error& error, const FilePath& index) {
+    const bool forbidden = error.os_error == EACCES;
+    log(context_, Level::error,
+        base::describe(error.during(exchange_.arena.join(
+            "\"", index.shown, forbidden ? "\" is forbidden" : "\" is not found"))));
+    return Answer{.status = forbidden ? 403U : 404U};
+  }
+
+  Step redirect_to(std::string_view uri) {
+    exchange_.uri = uri;
+    exchange_.uri_changed = true;
+    context_.redirected = true;
+    return std::nullopt;
+  }
+
+  Answer redirect_to_slash() {
+    base::Arena& arena = exchange_.arena;
+    const auto path = http::escape_path(exchange_.uri, context_.encoded_slash(), arena);
+    const std::string_view question = exchange_.args.empty() ? "" : "?";
+    return {.status = 301,
+            .location = content::absolute_location(arena.join(path, "/", question, exchange_.args),
+                                                   exchange_)};
+  }
+
+  void answer_file(const FilePath& path, File file, StaticContent& found) {
+    if (file.kind == File::Kind::directory) {
+      found.answer = redirect_to_slash();
+      return;
+    }
+    if (file.kind == File::Kind::special) {
+      log(context_, Level::crit, fmt::format("\"{}\" is not a regular file", path.shown));
+      found.answer = Answer{.status = 404};
+      return;
+    }
+    if (exchange_.request.method == Method::post) {
+      found.answer = Answer{.status = 405};
+      return;
+    }
+    const content::Validators validators{
+        .modified = file.modified,
+        .etag = content::make_etag(file.modified, file.size, exchange_.arena)};
+    switch (content::check_preconditions(exchange_.request.fields, validators)) {
+      case content::Precondition::failed: found.answer = Answer{.status = 412}; return;
+      case content::Precondition::not_modified:
+        describe(304, file, validators, found, path);
+        return;
+      case content::Precondition::holds: break;
+    }
+    const ByteRanges ranges = ranges_of(file, validators);
+    if (ranges.kind == ByteRanges::Kind::unsatisfiable) {
+      found.answer = Answer{
+          .status = 416,
+          .content_range = exchange_.arena.join("bytes */", decimal(file.size, exchange_.arena))};
+      return;
+    }
+    const bool partial = ranges.kind == ByteRanges::Kind::parts;
+    describe(partial ? 206 : 200, file, validators, found, path, ranges.parts);
+  }
+
+  ByteRanges ranges_of(const File& file, const content::Validators& validators) {
+    const http::Field* range = exchange_.request.fields.find(FieldName::range);
+    if (range == nullptr || !content::allows_range(exchange_.request.fields, validators)) return {};
+    const auto ranges =
+        content::parse_byte_ranges(range->value, file.size, plan_.max_ranges, exchange_.arena);
+    if (ranges.too_many) context_.count(Counter::limit_ranges);
+    return ranges;
+  }
+
+  // The response's own fields, and the file with what is sent of it.
+  void describe(unsigned status, File& file, const content::Validators& validators,
+                StaticContent& found, const FilePath& path,
+                std::span<const ByteRange> ranges = {}) {
+    base::Arena& arena = exchange_.arena;
+    http::ResponseHead& response = exchange_.response;
+    response.status = static_cast<std::uint16_t>(status);
+    response.reason = {};
+    response.fields.clear();
+    FileToSend to_send;
+    to_send.shown = path.shown;
+    const std::string_view type = content_type(context_);
+    bool fits = true;
+    const auto add = [&](FieldName name, std::string_view value) {
+      fits = fits && response.fields.add(name, value);
+    };
+    fits = begin_own_fields(context_);
+    std::uint64_t length = 0;
+    if (status != 304) {
+      std::string_view shown_type = type;
+      if (ranges.empty()) {
+        const auto whole = arena.make_array<ByteRange>(file.size > 0 ? 1 : 0);
+        for (ByteRange& range : whole) range = {.first = 0, .end = file.size};
+        to_send.ranges = whole;
+      } else {
+        to_send.ranges = ranges;
+      }
+      for (const ByteRange& range : to_send.ranges) length += range.end - range.first;
+      if (ranges.size() > 1) {
+        shown_type = make_parts(type, file.size, to_send);
+        for (const std::string_view text : to_send.before) length += text.size();
+        length += to_send.after.size();
+      }
+      add(FieldName::content_type, shown_type);
+    }
+    add(FieldName::last_modified, arena.copy(http::view(http::http_date(std::chrono::sys_seconds(
+                                      std::chrono::seconds(file.modified))))));
+    add(FieldName::etag, validators.etag);
+    if (ranges.size() == 1) {
+      add(FieldName::content_range, content_range(ranges.front(), file.size, arena));
+    }
+    if (status == 200 && plan_.max_ranges > 0) add(FieldName::accept_ranges, "bytes");
+    if (exchange_.request.method == Method::head && status != 304) {
+      add(FieldName::content_length, decimal(length, arena));
+    }
+    if (!fits) {
+      found.answer = Answer{.status = 500};
+      return;
+    }
+    response.body = status == 304 || length == 0
+                        ? http::BodyFraming{}
+                        : http::BodyFraming{http::BodyFraming::Kind::length, length};
+    to_send.file = std::move(file);
+    found.file = std::move(to_send);
+  }
+
+  // RFC 9110 §14.6; gives the Content-Type of the whole.
+  std::string_view make_parts(std::string_view type, std::uint64_t size, FileToSend& to_send) {
+    base::Arena& arena = exchange_.arena;
+    std::array<std::uint8_t, 20> random{};
+    base::fill_random(random);
+    std::array<char, 20> boundary{};
+    std::ranges::transform(random, boundary.begin(),
+                           [](std::uint8_t byte) { return static_cast<char>('0' + byte % 10); });
+    const std::string_view line = arena.join("\r\n--", std::string_view(boundary.data(), 20));
+    const auto before = arena.make_array<std::string_view>(to_send.ranges.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      before[i] = arena.join(line, "\r\nContent-Type: ", type,
+                             "\r\nContent-Range: ", content_range(to_send.ranges[i], size, arena),
+                             "\r\n\r\n");
+    }
+    to_send.before = before;
+    to_send.after = arena.join(line, "--\r\n");
+    return arena.join("multipart/byteranges; boundary=", line.substr(4));
+  }
+
+  Context& context_;
+  const StaticPlan& plan_;
+  exchange::Exchange& exchange_;
+};
+
+}  // namespace
+
+async::Task<StaticContent> find_static(Context& context, const StaticPlan& plan) {
+  Finder finder(context, plan);
+  co_return co_await finder.run();
+}
+
+}  // namespace proxy
