@@ -1,5 +1,6 @@
 """stub_status, health_endpoint, and readiness over the admin socket."""
 import json
+import pathlib
 import re
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from support import ProgramFailed, wait_for
+from support.program import SANITIZED
 
 PAGES = """
     http {
@@ -42,12 +44,15 @@ def test_stub_status_is_nginxs(sallyport, nginx, backend):
     peer = nginx("server { listen 127.0.0.1:@port:http@; location = /status { stub_status; }"
                  " location / { return 204; } }")
 
-    def page(program):
+    def page(program, is_idle=lambda: True):
         with program.client() as idle:
             idle.get("/", host="a")
+            # Another worker may be asked before the one that answered has gone on to wait.
+            wait_for(is_idle, "the first connection to be idle")
             return program.get("/status", host="a")
 
-    ours, theirs = page(proxy), page(peer)
+    ours = page(proxy, lambda: proxy.status()["counters"]["connections_idle"] == 1)
+    theirs = page(peer)
     for answer in (ours, theirs):
         assert answer.status == 200 and answer.field("Content-Type") == "text/plain"
         assert STATUS.fullmatch(answer.body), answer.body
@@ -87,6 +92,30 @@ def test_it_is_not_ready_while_it_drains(sallyport, backend):
         client.send("Host: a\r\n\r\n")
         answer = client.response()
     assert answer.status == 503 and answer.body == b"unavailable: draining\n"
+
+
+@pytest.mark.skipif(SANITIZED, reason="UBSan's check of virtual calls opens a pipe, and none is to be had")
+def test_it_is_not_ready_while_a_worker_lacks_a_listener(sallyport, backend):
+    """Here descriptors are so short that the worker gets some of its new sockets and not others."""
+    measured = sallyport(PAGES, main="worker_processes 1;", backend=backend.address)
+    folder = pathlib.Path(f"/proc/{measured.status()['pid']['server']}/fd")
+    # Forty come, and are to be duplicated.
+    proxy = sallyport(PAGES, backend=backend.address, main="worker_processes 1; "
+                      f"worker_rlimit_nofile {len(list(folder.iterdir())) + 65};")
+    assert ask(proxy, "ready").returncode == 0
+    more = "".join(f"listen 127.0.0.1:@port:more{number}@;" for number in range(40))
+    proxy.reload(PAGES.replace("location = /live", more + " location = /live"))
+    asked = ask(proxy, "ready")
+    assert asked.returncode == 1
+    assert re.match(r"not ready\n  worker 0 does not listen on 127\.0\.0\.1:\d+: ", asked.stdout)
+    assert proxy.get("/ready").status == 503
+    lines = asked.stdout.splitlines()[1:]
+    assert len(lines) < 40
+    warnings = [each["text"] for each in proxy.status()["warnings"] if each["about"] == "worker"]
+    assert warnings == [line.strip() for line in lines]
+    proxy.reload(PAGES)
+    assert ask(proxy, "ready").returncode == 0
+    assert proxy.get("/ready").status == 200
 
 
 def test_nobody_is_not_ready(sallyport):
