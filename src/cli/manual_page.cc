@@ -185,7 +185,7 @@ std::string manual_page(std::span<const config::Feature> features,
 }
 
 int print_manual_page() {
-  const std::string page = manual_page(snapshot::features(), script::builtin_variables());
+  const std::string page = manual_page(snapshot::features(), snapshot::variables());
   const bool written = std::fwrite(page.data(), 1, page.size(), stdout) == page.size();
   return written && std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -11,7 +11,7 @@ namespace cli {
 namespace {
 
 std::string page_of_this_build() {
-  return manual_page(snapshot::features(), script::builtin_variables());
+  return manual_page(snapshot::features(), snapshot::variables());
 }
 
 TEST(ManualPage, HasEveryDirectiveWithItsDocumentation) {
@@ -33,7 +33,7 @@ TEST(ManualPage, HasEveryDirectiveWithItsDocumentation) {
 
 TEST(ManualPage, HasEveryVariable) {
   const std::string page = page_of_this_build();
-  for (const script::VariableTable& table : script::builtin_variables()) {
+  for (const script::VariableTable& table : snapshot::variables()) {
     for (const script::VariableSpec& spec : table) {
       EXPECT_NE(page.find("\\fB$" + escape_roff(spec.name) + "\\fR"), std::string::npos)
           << spec.name;

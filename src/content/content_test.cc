@@ -3,18 +3,14 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "config/testing/loaded.h"
 #include "content/error_page.h"
-#include "content/return_directive.h"
+#include "content/redirect.h"
 
 namespace content {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 TEST(ErrorPage, LooksLikeNginxsWithOurName) {
@@ -113,112 +109,6 @@ TEST_F(AbsoluteLocation, KeepsTheBracketsOfAnIPv6Host) {
 TEST_F(AbsoluteLocation, HasNoPortOnUnixSockets) {
   connection_.local = *base::Address::from_path("/run/s");
   EXPECT_EQ(absolute_location("/a", exchange_), "http://example.com/a");
-}
-
-class Return : public ::testing::Test, protected config::testing::Loaded {
- protected:
-  Return() : Loaded(kReturnFeature) {}
-  // The plan of the server's directives; its location has none.
-  const ReturnPlan* load(const std::string& in_server) {
-    interpret("http { server { " + in_server + " location / { } } }");
-    const config::Level& location = *server().children()[0];
-    provision_return(server(), variables_, diagnostics_);
-    provision_return(*server().children()[0], variables_, diagnostics_);
-    variables_.finish(diagnostics_);
-    EXPECT_EQ(find_return(location), nullptr);
-    return find_return(server());
-  }
-
-  script::Variables variables_;
-};
-
-TEST_F(Return, IsNotThereUnlessWritten) { EXPECT_EQ(load(""), nullptr); }
-
-TEST_F(Return, TakesACodeAlone) {
-  const ReturnPlan* plan = load("return 404;");
-  ASSERT_NE(plan, nullptr);
-  EXPECT_EQ(plan->status, 404U);
-  EXPECT_FALSE(plan->is_redirect);
-  EXPECT_FALSE(plan->has_text);
-}
-
-TEST_F(Return, TakesATextWithVariables) {
-  const ReturnPlan* plan = load("return 200 \"hello $host\\n\";");
-  ASSERT_NE(plan, nullptr);
-  EXPECT_TRUE(plan->has_text);
-  exchange::Connection connection;
-  base::Arena arena;
-  exchange::Exchange exchange(connection, arena);
-  exchange.request.host = "example.com";
-  EXPECT_EQ(plan->text.evaluate(exchange), "hello example.com\n");
-}
-
-class ReturnRedirect : public Return, public ::testing::WithParamInterface<unsigned> {};
-
-TEST_P(ReturnRedirect, TakesAURL) {
-  const ReturnPlan* plan = load("return " + std::to_string(GetParam()) + " /new;");
-  ASSERT_NE(plan, nullptr);
-  EXPECT_EQ(plan->status, GetParam());
-  EXPECT_TRUE(plan->is_redirect);
-  EXPECT_FALSE(plan->has_text);
-}
-INSTANTIATE_TEST_SUITE_P(Codes, ReturnRedirect, ::testing::Values(301, 302, 303, 307, 308));
-
-TEST_F(Return, TakesTheTextOfOtherCodesAsABody) {
-  const ReturnPlan* plan = load("return 304 /new;");
-  ASSERT_NE(plan, nullptr);
-  EXPECT_FALSE(plan->is_redirect);
-  EXPECT_TRUE(plan->has_text);
-}
-
-TEST_F(Return, TakesALoneURLForA302) {
-  const ReturnPlan* plan = load("return $scheme://example.com$request_uri;");
-  ASSERT_NE(plan, nullptr);
-  EXPECT_EQ(plan->status, 302U);
-  EXPECT_TRUE(plan->is_redirect);
-  EXPECT_THAT(messages(), IsEmpty());
-}
-
-TEST_F(Return, ShowsTheErrorsPageWhenTheTextIsEmpty) {
-  EXPECT_FALSE(load("return 403 \"\";")->has_text);
-}
-
-TEST_F(Return, SendsNothingWhenTheTextOfASuccessIsEmpty) {
-  EXPECT_TRUE(load("return 200 \"\";")->has_text);
-}
-
-TEST_F(Return, ObeysTheFirstOneAndChecksAll) {
-  const ReturnPlan* plan = load("return 403; return 404; return nonsense;");
-  ASSERT_NE(plan, nullptr);
-  EXPECT_EQ(plan->status, 403U);
-  EXPECT_THAT(messages(), ElementsAre("invalid return code \"nonsense\""));
-}
-
-TEST_F(Return, RefusesCodesThatAreNone) {
-  load(
-      "return 1000; return /path; return 99x; return -1; return ftp://a; return http://a b; "
-      "return 99999999999999999999;");
-  EXPECT_THAT(messages(),
-              ElementsAre("invalid return code \"1000\"", "invalid return code \"/path\"",
-                          "invalid return code \"99x\"", "invalid return code \"-1\"",
-                          "invalid return code \"ftp://a\"", "invalid return code \"http://a\"",
-                          "invalid return code \"99999999999999999999\""));
-}
-
-TEST_F(Return, RefusesCodesThatCannotEndARequest) {
-  EXPECT_EQ(load("return 100; return 0; return 199 text;"), nullptr);
-  EXPECT_THAT(messages(), ElementsAre("invalid return code \"100\"", "invalid return code \"0\"",
-                                      "invalid return code \"199\""));
-}
-
-TEST_F(Return, RefusesAURLOfSeveralLines) {
-  load("return 302 \"https://a/\n$host\";");
-  EXPECT_THAT(messages(), ElementsAre(HasSubstr("has a control character")));
-}
-
-TEST_F(Return, RefusesUnknownVariables) {
-  load("return 200 $nonsense;");
-  EXPECT_THAT(messages(), ElementsAre("unknown \"nonsense\" variable"));
 }
 
 }  // namespace

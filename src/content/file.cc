@@ -15,6 +15,11 @@ std::unexpected<base::Error> failed(std::string_view call) {
   return base::fail(base::error_from_errno(errno, call));
 }
 
+File::Kind kind_of(const struct stat& status) noexcept {
+  if (S_ISREG(status.st_mode)) return File::Kind::regular;
+  return S_ISDIR(status.st_mode) ? File::Kind::directory : File::Kind::special;
+}
+
 }  // namespace
 
 base::Result<int> Roots::directory(std::string_view path) {
@@ -47,17 +52,17 @@ base::Result<File> Roots::open(const FilePath& path, FollowSymlinks follow) {
   TRY(file.fd, open_below(path, follow, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   struct stat status{};
   if (::fstat(file.fd.get(), &status) != 0) return failed("fstat() failed");
-  file.kind = S_ISREG(status.st_mode)   ? File::Kind::regular
-              : S_ISDIR(status.st_mode) ? File::Kind::directory
-                                        : File::Kind::special;
+  file.kind = kind_of(status);
   file.size = static_cast<std::uint64_t>(status.st_size);
   file.modified = status.st_mtim.tv_sec;
   return file;
 }
 
-base::Result<void> Roots::look(const FilePath& path, FollowSymlinks follow) {
-  TRY_VOID(open_below(path, follow, O_PATH));
-  return {};
+base::Result<File::Kind> Roots::look(const FilePath& path, FollowSymlinks follow) {
+  TRY(const base::Fd seen, open_below(path, follow, O_PATH));
+  struct stat status{};
+  if (::fstat(seen.get(), &status) != 0) return failed("fstat() failed");
+  return kind_of(status);
 }
 
 base::Result<std::size_t> read_at(const base::Fd& file, std::uint64_t offset,

@@ -41,8 +41,8 @@ class Roots final : private io::Timer {
 
   /// The Error has the errno; EXDEV: it leads out of the root.
   [[nodiscard]] base::Result<File> open(const FilePath& path, FollowSymlinks follow);
-  /// Whether anything stands there, as nginx's stat().
-  [[nodiscard]] base::Result<void> look(const FilePath& path, FollowSymlinks follow);
+  /// What stands there, as nginx's stat(): nothing is opened.
+  [[nodiscard]] base::Result<File::Kind> look(const FilePath& path, FollowSymlinks follow);
 
   [[nodiscard]] std::size_t held() const noexcept { return roots_.size(); }
 

@@ -73,20 +73,29 @@ base::Result<FilePath> path_in(const FilePath& directory, std::string_view name,
   return path;
 }
 
+base::Result<std::string_view> find_root(const StaticPlan& plan, exchange::Exchange& exchange) {
+  const std::string_view place = plan.path.evaluate(exchange);
+  if (plan.path.is_constant()) return place;
+  if (place.find('\0') != std::string_view::npos) return base::fail(ErrorCode::not_found);
+  if (has_dot_dot(place)) return base::fail(ErrorCode::not_permitted, kLeaves);
+  if (place.starts_with('/') || (place.empty() && !plan.alias)) return place;
+  return exchange.arena.join(plan.prefix, place);
+}
+
+std::size_t aliased_prefix(const StaticPlan& plan, const exchange::Exchange& exchange,
+                           std::string_view uri) noexcept {
+  if (!plan.alias || plan.whole) return 0;
+  const std::string_view prefix =
+      exchange.uri.substr(0, std::min(plan.replaced, exchange.uri.size()));
+  return uri.starts_with(prefix) ? prefix.size() : 0;
+}
+
 base::Result<FilePath> find_path(const StaticPlan& plan, exchange::Exchange& exchange,
-                                 http::EncodedSlash encoded_slash) {
+                                 http::EncodedSlash encoded_slash, std::string_view uri) {
   base::Arena& arena = exchange.arena;
-  std::string_view place = plan.path.evaluate(exchange);
-  if (!plan.path.is_constant()) {
-    if (place.find('\0') != std::string_view::npos) return base::fail(ErrorCode::not_found);
-    if (has_dot_dot(place)) return base::fail(ErrorCode::not_permitted, kLeaves);
-    if (!place.starts_with('/') && !(place.empty() && !plan.alias)) {
-      place = arena.join(plan.prefix, place);
-    }
-  }
-  const std::size_t replaced = plan.alias ? std::min(plan.replaced, exchange.uri.size()) : 0;
+  TRY(const std::string_view place, find_root(plan, exchange));
   TRY(const std::string_view rest,
-      file_name_of(exchange.uri.substr(replaced), encoded_slash, arena));
+      file_name_of(uri.substr(aliased_prefix(plan, exchange, uri)), encoded_slash, arena));
   FilePath path;
   path.shown = plan.whole ? place : arena.join(place, rest);
   if (plan.whole) {

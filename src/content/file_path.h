@@ -26,10 +26,25 @@ struct FilePath {
   std::string_view shown;      // both, as nginx writes them in the error log
 };
 
-/// Of exchange.uri. Errors: not_permitted (it would leave the root), not_found (no file can have
-/// such a name).
+/// Of `uri`, which is exchange.uri or what try_files makes of it. Errors: not_permitted (it would
+/// leave the root), not_found (no file can have such a name).
 [[nodiscard]] base::Result<FilePath> find_path(const StaticPlan& plan, exchange::Exchange& exchange,
-                                               http::EncodedSlash encoded_slash);
+                                               http::EncodedSlash encoded_slash,
+                                               std::string_view uri);
+[[nodiscard]] inline base::Result<FilePath> find_path(const StaticPlan& plan,
+                                                      exchange::Exchange& exchange,
+                                                      http::EncodedSlash encoded_slash) {
+  return find_path(plan, exchange, encoded_slash, exchange.uri);
+}
+
+/// $document_root: the root or the alias of this request, absolute. Errors as find_path.
+[[nodiscard]] base::Result<std::string_view> find_root(const StaticPlan& plan,
+                                                       exchange::Exchange& exchange);
+
+/// The bytes of `uri` that an alias stands for: those of the location, where `uri` begins with
+/// them.
+[[nodiscard]] std::size_t aliased_prefix(const StaticPlan& plan, const exchange::Exchange& exchange,
+                                         std::string_view uri) noexcept;
 
 /// A file of that directory: the index of one that find_path gave. `name` may be relative to it in
 /// several steps. Errors: not_permitted.

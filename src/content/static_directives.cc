@@ -86,7 +86,7 @@ using O = StaticOptions;
 
 constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "root",
-     .contexts = kHttpServerLocation,
+     .contexts = kHttpServerLocation | Context::if_in_location,
      .syntax = "PATH",
      .documentation =
          "The directory whose files are served: PATH and the request's path behind it.",
@@ -130,7 +130,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
          "0: ranges are not served.",
      .set = config::set_number<&O::max_ranges, 0, O::kMost>},
     {.name = "sendfile",
-     .contexts = kHttpServerLocation,
+     .contexts = kHttpServerLocation | Context::if_in_location,
      .syntax = "on | off",
      .default_text = "on",
      .documentation = "Whether the kernel copies files to connections that are not encrypted.",

@@ -21,6 +21,11 @@
 #include "base/clock.h"
 #include "base/regex.h"
 #include "http/head.h"
+#include "http/path.h"
+
+namespace config {
+class Level;
+}
 
 namespace exchange {
 
@@ -32,6 +37,7 @@ struct Connection {
   base::TimePoint accepted_at{};
   std::uint64_t requests = 0;  // this one included: $connection_requests
 
+  bool plain_on_tls_port = false;
   bool tls = false;
   std::string_view tls_protocol;  // "TLSv1.3"; the TLS library's own text, as the next
   std::string_view tls_cipher;    // OpenSSL's name
@@ -95,23 +101,27 @@ struct Exchange {
   http::RequestHead request;
   std::string_view uri;    // canonical, decoded: $uri; rewrites change it
   std::string_view args;   // $args; rewrites change them
-  bool uri_changed = false;          // not the request's own any more
-  bool early = false;                // in TLS's early data, before the handshake ended
-  bool pipelined = false;            // came before its predecessor's response was sent: $pipe
-  base::Address remote;              // realip may move it away from connection.peer
-  bool trusted_peer = false;         // in trusted_proxies: its forwarding headers are believed
-  std::string_view server_name;      // the virtual server's first name
-  std::size_t request_length = 0;    // request line, headers and body: $request_length
+  bool uri_changed = false;          // neither is the request's own any more
+  bool path_is_routed = true;        // the location was found by `uri` as it stands
+  bool internal = false;  // the configuration made `uri`: `internal` locations are open
+  bool early = false;  // in TLS's early data, before the handshake ended
+  bool pipelined = false;  // came before its predecessor's response was sent: $pipe
+  base::Address remote;  // realip may move it away from connection.peer
+  bool trusted_peer = false;  // in trusted_proxies: its forwarding headers are believed
+  std::string_view server_name;  // the virtual server's first name
+  const config::Level* level = nullptr;  // whose settings hold: the location's, else the server's
+  http::EncodedSlash encoded_slash = http::EncodedSlash::keep;  // what made `uri`
+  std::size_t request_length = 0;  // request line, headers and body: $request_length
   base::TimePoint started{};
   base::WallTime started_wall{};
 
   // The response to the client.
   http::ResponseHead response;
   http::Fields response_trailers;
-  std::uint64_t bytes_sent = 0;       // all
+  std::uint64_t bytes_sent = 0;  // all
   std::uint64_t body_bytes_sent = 0;  // without the head
   bool head_sent = false;
-  bool completed = false;             // $request_completion
+  bool completed = false;  // $request_completion
 
   // The backend's side.
   std::string_view proxy_host;  // as in proxy_pass: $proxy_host
@@ -127,7 +137,7 @@ struct Exchange {
   std::array<char, 32> request_id{};  // $request_id, made on first use
   bool has_request_id = false;
 
-  base::TimePoint now{};      // of the event loop, set before variables are evaluated
+  base::TimePoint now{};  // of the event loop, set before variables are evaluated
   base::WallTime now_wall{};
 
   [[nodiscard]] std::span<const Attempt> all_attempts() const noexcept {

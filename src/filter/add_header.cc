@@ -40,7 +40,7 @@ void add_header(Binding& binding) {
 
 constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "add_header",
-     .contexts = config::kHttpServerLocation,
+     .contexts = config::kHttpServerLocation | config::Context::if_in_location,
      .arguments = config::takes(2, 3),
      .repeat = config::Repeat::repeatable,
      .syntax = "NAME VALUE [always]",

@@ -75,6 +75,11 @@ class HttpConnection {
                  const base::Address& listener) noexcept
       : worker_(worker), facts_(facts), stream_(stream), listener_(listener) {}
 
+  void begin_with(std::string_view text) {
+    if (text.empty()) return;
+    in_.grow(text.size());
+    in_.append(text);
+  }
   async::Task<void> run();
 
  private:
@@ -388,34 +393,6 @@ void HttpConnection::keep_leftover(const http::h1::BodyReader& body) {
   in_.append(leftover);
 }
 
-// 400 in the clear for a client that speaks HTTP to a TLS port.
-async::Task<void> answer_plain_request(Worker& worker, exchange::Connection& facts,
-                                       const ListenGroup& group, Site& site,
-                                       std::unique_ptr<io::Stream> stream) {
-  worker.counters.add(Counter::plain_on_tls_port);
-  base::Arena arena;
-  exchange::Exchange exchange(facts, arena);
-  exchange.started = worker.loop.now();
-  http::h1::BodyReader body(*stream, {}, {}, arena);
-  http::h1::ResponseSender sender(*stream, exchange.request);
-  RequestBody limited(body, sender, worker.loop, false);
-  const VirtualServer* server = group.servers[group.default_server];
-  Context context{.worker = worker,
-                  .site = site,
-                  .listener = group,
-                  .exchange = exchange,
-                  .body = limited,
-                  .responder = sender,
-                  .client = *stream};
-  context.server = server;
-  context.level = server->level;
-  exchange.server_name = server->name;
-  context.close_after = true;
-  log(context, Level::info, "client sent plain HTTP request to HTTPS port");
-  static_cast<void>(co_await respond(context, Answer{.status = 497}));
-  co_await linger(*stream, context.client_options(), worker.counters);
-}
-
 void log_handshake_failure(const Worker& worker, const exchange::Connection& facts,
                            const base::Error& error, std::string_view detail) {
   const auto& sink = *worker.site->listing().error_log;
@@ -447,21 +424,22 @@ void note_tls(exchange::Connection& facts, tls::TlsStream& stream) {
   }
 }
 
-// The encrypted stream, or null when the connection is over.
-[[gnu::noinline]] async::Task<std::unique_ptr<io::Stream>> secure(Worker& worker,
-                                                                  exchange::Connection& facts,
-                                                                  std::unique_ptr<io::Stream> plain,
-                                                                  const ListenGroup& group,
-                                                                  std::shared_ptr<Site> site) {
+// The encrypted stream, or null when the connection is over. A client that speaks HTTP in the clear
+// is answered likewise, by what the configuration has for 497: `begun` is what was read of it.
+[[gnu::noinline]] async::Task<std::unique_ptr<io::Stream>> secure(
+    Worker& worker, exchange::Connection& facts, std::unique_ptr<io::Stream> plain,
+    const ListenGroup& group, std::shared_ptr<Site> site, std::string& begun) {
   Site::Source source(*site, group);
   auto stream = tls::TlsStream::server(std::move(plain), source.initial(), source);
   const auto& options = group.servers[group.default_server]->level->get<ClientOptions>();
   const auto done = co_await stream->handshake(worker.loop.now() + *options.header_timeout);
   if (!done) {
     if (done.error().context == tls::TlsStream::kPlainHttpRequest) {
-      // The request itself need not be read: its answer is the same whatever it says.
-      co_await answer_plain_request(worker, facts, group, *site, stream->take_plaintext().stream);
-      co_return nullptr;
+      worker.counters.add(Counter::plain_on_tls_port);
+      facts.plain_on_tls_port = true;
+      auto plaintext = stream->take_plaintext();
+      begun = std::move(plaintext.bytes);
+      co_return std::move(plaintext.stream);
     }
     if (done.error().is(ErrorCode::timed_out)) worker.counters.add(Counter::limit_handshake_time);
     worker.counters.add(Counter::handshakes_failed);
@@ -478,6 +456,7 @@ void note_tls(exchange::Connection& facts, tls::TlsStream& stream) {
 struct OpenConnection {
   std::unique_ptr<exchange::Connection> facts;
   std::unique_ptr<io::Stream> stream;  // null: there is nothing to serve
+  std::string begun;  // what was read of the first request already
 };
 
 [[nodiscard, gnu::noinline]] async::Task<OpenConnection> open_connection(Worker& worker,
@@ -503,7 +482,7 @@ struct OpenConnection {
     co_return open;
   }
   if (group->tls) {
-    open.stream = co_await secure(worker, facts, std::move(open.stream), *group, site);
+    open.stream = co_await secure(worker, facts, std::move(open.stream), *group, site, open.begun);
   }
   co_return open;
 }
@@ -513,12 +492,15 @@ struct OpenConnection {
 async::Task<void> serve_connection(Worker& worker, io::Accepted accepted, base::Address local) {
   OpenConnection open = co_await open_connection(worker, std::move(accepted), local);
   if (open.stream == nullptr) co_return;
-  co_await serve_http(worker, std::move(open.facts), std::move(open.stream), std::move(local));
+  co_await serve_http(worker, std::move(open.facts), std::move(open.stream), std::move(local),
+                      std::move(open.begun));
 }
 
 async::Task<void> serve_http(Worker& worker, std::unique_ptr<exchange::Connection> facts,
-                             std::unique_ptr<io::Stream> stream, base::Address listener) {
+                             std::unique_ptr<io::Stream> stream, base::Address listener,
+                             std::string begun) {
   HttpConnection connection(worker, *facts, *stream, listener);
+  connection.begin_with(std::exchange(begun, {}));
   co_await connection.run();
   // The stream's destructor ends it in order (close_notify, FIN), unless it was told to abort.
 }

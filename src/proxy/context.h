@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "config/level.h"
@@ -14,6 +15,7 @@
 #include "observe/counters.h"
 #include "observe/error_log.h"
 #include "proxy/client_options.h"
+#include "proxy/held_body.h"
 #include "proxy/pace.h"
 #include "proxy/site.h"
 #include "proxy/worker.h"
@@ -22,6 +24,17 @@
 namespace proxy {
 
 class RequestBody;
+
+/// Where the steps go on, in nginx's order of phases, when a request is moved elsewhere.
+enum class Reroute : std::uint8_t {
+  none,
+  rewritten,  // another location by the path, which `rewrite` changed
+  redirect,   // an internal redirect: the server's rewrite directives, too
+  named,      // context.location has been chosen: "@name"
+};
+
+/// nginx's limit on how often a request may be moved, which ends cycles.
+inline constexpr int kMaxUriChanges = 10;
 
 struct Context {
   Worker& worker;
@@ -32,14 +45,21 @@ struct Context {
   http::Responder& responder;
   io::Stream& client;              // for tunnels, and to see the client leave
   std::string_view pipelined{};    // what the client sent behind a request without a body
+  std::optional<HeldBody> held{};  // the request's body, once it was held for a backend
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
   const VirtualServer* server = nullptr;
   const route::Location* location = nullptr;
-  const config::Level* level = nullptr;  // the location's, else the server's
-  bool redirected = false;         // the URI has changed: a location is looked for once more
-  bool close_after = false;        // the client's connection must not serve another request
-  bool closed_silently = false;    // return 444
-  bool timed_out = false;          // the client was too slow: see reset_timedout_connection
+  const config::Level*& level = exchange.level;
+  Reroute reroute = Reroute::none;  // what a step that gave no answer leaves to be done
+  int changes_left = kMaxUriChanges;  // -1: there were too many
+  bool body_refused = false;        // 413: what comes next is done without it
+  bool in_error_page = false;       // what an error_page shows is being made
+  std::span<const http::Field> kept_fields{};  // of a backend's answer that led elsewhere
+  std::string_view kept_type{};     // its Content-Type
+  std::optional<unsigned> forced_status{};  // error_page's: the response has it, whatever makes it
+  bool close_after = false;  // the client's connection must not serve another request
+  bool closed_silently = false;  // return 444
+  bool timed_out = false;  // the client was too slow: see reset_timedout_connection
 
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
   /// The server's, since the path is made canonical before there is a location.
@@ -86,12 +106,12 @@ struct Context {
 /// A response that the proxy makes itself. Views live as long as the exchange.
 struct Answer {
   unsigned status = 500;
-  std::string_view text{};          // empty: the status's page
+  std::string_view text{};  // empty: the status's page
   bool has_text = false;
-  std::string_view type{};          // of the text; empty: default_type
-  std::string_view location{};      // of a redirect
+  std::string_view type{};  // of the text; empty: default_type
+  std::string_view location{};  // of a redirect
   std::string_view content_range{};  // of a 416
-  bool close_silently = false;      // no response at all
+  bool close_silently = false;  // no response at all
 };
 
 /// Before a final head is sent: whether the connection may serve another request, said to the

@@ -11,9 +11,10 @@
 #include "base/random.h"
 #include "content/file_path.h"
 #include "content/preconditions.h"
-#include "content/return_directive.h"
+#include "content/redirect.h"
 #include "http/date.h"
 #include "io/socket.h"
+#include "proxy/reroute.h"
 #include "proxy/response.h"
 
 namespace proxy {
@@ -177,10 +178,7 @@ class Finder {
   }
 
   Step redirect_to(std::string_view uri) {
-    exchange_.uri = uri;
-    exchange_.uri_changed = true;
-    context_.redirected = true;
-    return std::nullopt;
+    return redirect_internally(context_, uri, exchange_.args);
   }
 
   Answer redirect_to_slash() {
@@ -209,6 +207,10 @@ class Finder {
     const content::Validators validators{
         .modified = file.modified,
         .etag = content::make_etag(file.modified, file.size, exchange_.arena)};
+    // What is shown for an error is no answer to what the client asked for.
+    if (const unsigned forced = context_.forced_status.value_or(0); forced != 0 && forced != 200) {
+      return describe(forced, file, validators, found, path);
+    }
     switch (content::check_preconditions(exchange_.request.fields, validators)) {
       case content::Precondition::failed: found.answer = Answer{.status = 412}; return;
       case content::Precondition::not_modified:

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "proxy/outgoing.h"
 #include "proxy/relay.h"
 #include "proxy/request_body.h"
+#include "proxy/reroute.h"
 #include "proxy/response.h"
 #include "tls/stream.h"
 
@@ -99,12 +102,7 @@ std::string_view sentence(Refusal refusal) {
 class Forwarder {
  public:
   Forwarder(Context& context, const ForwardPlan& plan)
-      : context_(context),
-        exchange_(context.exchange),
-        plan_(plan),
-        request_(exchange_.arena),
-        held_(context.site.listing().temporary_directory,
-              *context.client_options().body_buffer_size) {}
+      : context_(context), exchange_(context.exchange), plan_(plan), request_(exchange_.arena) {}
 
   async::Task<std::optional<Answer>> run();
 
@@ -117,8 +115,13 @@ class Forwarder {
   };
 
   async::Task<std::optional<Answer>> take_body();
+  async::Task<base::Result<void>> hold_body();
   async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
+  [[nodiscard]] bool begin_anew();
   [[nodiscard]] bool choose_certificate();
+  [[nodiscard]] std::optional<Verdict> take_over();
+  [[nodiscard]] Verdict follow_redirect(std::string_view target);
+  void keep_fields(std::initializer_list<http::FieldName> names);
   async::Task<Verdict> attempt(upstream::Lease lease);
   async::Task<Verdict> converse(upstream::Lease& lease, http::h1::ClientExchange& backend,
                                 async::Scope& scope);
@@ -148,7 +151,6 @@ class Forwarder {
   const ForwardPlan& plan_;
   Destination destination_;
   http::h1::OutgoingRequest request_;
-  HeldBody held_;
   upstream::Attempts attempts_;
   Answer answer_{.status = 502};
   std::optional<Error> pump_error_;
@@ -162,6 +164,7 @@ class Forwarder {
 };
 
 async::Task<std::optional<Answer>> Forwarder::run() {
+  if (exchange_.attempt_count > 0 && !begin_anew()) co_return Answer{.status = 500};
   auto destination = choose_destination(context_, plan_);
   if (!destination) {
     log(context_, Level::error, destination.error());
@@ -192,27 +195,54 @@ async::Task<std::optional<Answer>> Forwarder::run() {
   co_return co_await attempts_at(**cluster);
 }
 
+// Another backend was asked before an internal redirect. False: there have been too many.
+bool Forwarder::begin_anew() {
+  if (exchange_.attempt_count + 2 > exchange::Exchange::kMaxAttempts) {
+    log(context_, Level::error, "too many attempts at backends for one request");
+    return false;
+  }
+  exchange_.add_attempt();
+  exchange_.upstream_response = http::ResponseHead(exchange_.arena);
+  exchange_.upstream_trailers.clear();
+  return true;
+}
+
+// Once for the request: what was held for one backend serves for the next.
+async::Task<base::Result<void>> Forwarder::hold_body() {
+  if (context_.held) co_return base::Result<void>{};
+  context_.held.emplace(context_.site.listing().temporary_directory,
+                        *context_.client_options().body_buffer_size);
+  co_return co_await context_.held->hold(context_.body);
+}
+
 // Holds the body, or decides that it is streamed; chooses the framing toward the backend.
 async::Task<std::optional<Answer>> Forwarder::take_body() {
-  request_.body = exchange_.request.body;
+  if (!context_.body_refused) request_.body = exchange_.request.body;
   if (!request_.body.has_body()) co_return std::nullopt;
   const bool needs_length = request_.body.kind == Kind::chunked &&
                             *plan_.options->http_version == http::Version::http_1_0;
-  if (!*plan_.options->request_buffering && !needs_length) {
+  if (!context_.held && context_.body.touched()) {
+    context_.close_after = true;
+    log(context_, Level::error,
+        "the request's body went to another backend and cannot be sent again: set "
+        "\"proxy_request_buffering on\" where that backend is");
+    co_return Answer{.status = 500};
+  }
+  if (!context_.held && !*plan_.options->request_buffering && !needs_length) {
     streams_body_ = true;
     co_return std::nullopt;
   }
-  if (const auto held = co_await held_.hold(context_.body); !held) {
+  if (const auto held = co_await hold_body(); !held) {
     context_.close_after = true;
     const bool ours = held.error().source == ErrorSource::internal && !context_.body.failed();
     log(context_, ours ? Level::crit : Level::info,
         ours ? describe(held.error()) : client_sentence(context_, held.error()));
     co_return answer_for_client_error(context_, held.error());
   }
-  if (!held_.in_memory()) context_.count(Counter::limit_body_buffer_size);
-  request_.body = held_.size() == 0 && request_.body.kind == Kind::chunked
+  if (!context_.held->in_memory()) context_.count(Counter::limit_body_buffer_size);
+  request_.body = context_.held->size() == 0 && request_.body.kind == Kind::chunked
                       ? http::BodyFraming{}
-                      : http::BodyFraming{Kind::length, held_.size()};
+                      : http::BodyFraming{Kind::length, context_.held->size()};
   co_return std::nullopt;
 }
 
@@ -331,10 +361,11 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
 async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
                                                     http::h1::ClientExchange& backend,
                                                     async::Scope& scope) {
-  const bool in_one_write = !streams_body_ && held_.in_memory();
+  const bool has_held = context_.held && request_.body.has_body();
+  const bool in_one_write = !streams_body_ && (!has_held || context_.held->in_memory());
   const auto sent = co_await backend.send_head(
-      request_, in_one_write ? held_.text() : std::string_view{}, in_one_write ? End::yes : End::no,
-      context_.now() + *plan_.options->send_timeout);
+      request_, in_one_write && has_held ? context_.held->text() : std::string_view{},
+      in_one_write ? End::yes : End::no, context_.now() + *plan_.options->send_timeout);
   if (!sent && (sent.error().is(ErrorCode::invalid) || sent.error().is(ErrorCode::too_large))) {
     co_return refuse_request(sent.error());
   }
@@ -354,10 +385,59 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
   }
   current().status = exchange_.upstream_response.status;
   current().header_time = context_.now() - attempt_began_;
+  if (const auto verdict = take_over()) {
+    lease.report(upstream::Outcome::success);
+    co_return *verdict;
+  }
   if (exchange_.upstream_response.switches_protocols()) {
     co_return co_await switch_protocols(lease, backend);
   }
   co_return co_await pass_response(lease, backend);
+}
+
+// Answers that the client does not get as they are: X-Accel-Redirect, proxy_intercept_errors.
+std::optional<Forwarder::Verdict> Forwarder::take_over() {
+  const http::ResponseHead& head = exchange_.upstream_response;
+  const std::string_view target = head.fields.value(http::FieldName::x_accel_redirect);
+  if (!target.empty()) return follow_redirect(target);
+  if (!*plan_.options->intercept_errors || head.status < 300) return std::nullopt;
+  if (!has_error_page(context_, head.status)) return std::nullopt;
+  // The rest of the body has nobody to go to.
+  if (streams_body_ && !context_.body.ended()) context_.close_after = true;
+  answer_ = {.status = head.status};
+  if (head.status == 401) keep_fields({http::FieldName::www_authenticate});
+  return Verdict::failed;
+}
+
+// What the client gets of the backend's head although its response comes from elsewhere.
+void Forwarder::keep_fields(std::initializer_list<http::FieldName> names) {
+  const http::Fields& fields = exchange_.upstream_response.fields;
+  const auto is_kept = [&](const http::Field& field) {
+    return std::ranges::find(names, field.id) != names.end();
+  };
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(fields, is_kept));
+  const auto kept = exchange_.arena.make_array<http::Field>(count);
+  auto into = kept.begin();
+  for (const http::Field& field : fields) {
+    if (!is_kept(field)) continue;
+    *into++ = {field.id, exchange_.arena.copy(field.name), exchange_.arena.copy(field.value)};
+  }
+  context_.kept_fields = kept;
+}
+
+// nginx's list of what a backend may say of the file that it sends the request to.
+Forwarder::Verdict Forwarder::follow_redirect(std::string_view target) {
+  using enum http::FieldName;
+  context_.kept_type = exchange_.arena.copy(exchange_.upstream_response.fields.value(content_type));
+  keep_fields({content_disposition, set_cookie, cache_control, expires});
+  if (exchange_.request.method != http::Method::head && !target.starts_with('@')) {
+    exchange_.request.method = http::Method::get;
+    exchange_.request.method_text = "GET";
+  }
+  auto refused = go_to_uri(context_, target);
+  if (!refused) return Verdict::done;
+  answer_ = *refused;
+  return Verdict::failed;
 }
 
 async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& scope) {
@@ -365,7 +445,7 @@ async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& sc
   if (streams_body_) {
     source.streaming = &context_.body;
   } else {
-    source.held = &held_;
+    source.held = &*context_.held;
   }
   const auto pumped = co_await pump_request(context_, plan_, source, 0, writer);
   pumping_ = false;

@@ -74,7 +74,8 @@ constexpr std::array<config::Choice<std::optional<io::ProxyVersion>>, 4> kProxyP
      {"v1", io::ProxyVersion::v1},
      {"v2", io::ProxyVersion::v2}}};
 
-constexpr auto kPassContexts = config::ContextSet(config::Context::location);
+constexpr config::ContextSet kPassContexts =
+    config::Context::location | config::Context::if_in_location;
 
 constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "proxy_pass",
@@ -124,6 +125,12 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "on",
      .documentation = "Whether a request's body is received whole before a backend is asked.",
      .set = config::set_flag<&O::request_buffering>},
+    {.name = "proxy_intercept_errors",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether error_page also holds for a backend's answers of 300 and above.",
+     .set = config::set_flag<&O::intercept_errors>},
     {.name = "proxy_buffer_size",
      .contexts = kHttpServerLocation,
      .syntax = "SIZE",

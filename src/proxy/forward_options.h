@@ -33,6 +33,7 @@ struct ForwardOptions {
   using Milliseconds = std::chrono::milliseconds;
 
   config::Setting<bool> buffering{true};
+  config::Setting<bool> intercept_errors{false};
   config::Setting<bool> request_buffering{true};
   config::Setting<std::uint64_t> head_size{64 * 1024};  // of a response
   config::Setting<std::uint64_t> max_headers{200};  // likewise
@@ -47,10 +48,10 @@ struct ForwardOptions {
   config::Setting<std::vector<RedirectRule>> redirects;
 
   auto settings(this auto& self) {
-    return std::tie(self.buffering, self.request_buffering, self.head_size, self.max_headers,
-                    self.connect_timeout, self.read_timeout, self.send_timeout, self.http_version,
-                    self.proxy_protocol, self.set_headers, self.hide_headers, self.pass_headers,
-                    self.redirects);
+    return std::tie(self.intercept_errors, self.buffering, self.request_buffering, self.head_size,
+                    self.max_headers, self.connect_timeout, self.read_timeout, self.send_timeout,
+                    self.http_version, self.proxy_protocol, self.set_headers, self.hide_headers,
+                    self.pass_headers, self.redirects);
   }
 };
 

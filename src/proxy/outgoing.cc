@@ -78,7 +78,7 @@ std::string_view build_target(Context& context, const ForwardPlan& plan, const P
   if (target.uri && plan.dynamic) {
     return *target.uri;  // variables gave all of it, query included
   }
-  if (target.uri) {
+  if (target.uri && exchange.path_is_routed) {
     const std::string_view rest =
         exchange.uri.substr(std::min(plan.replaced_prefix, exchange.uri.size()));
     path = exchange.arena.join(*target.uri, http::escape_path(rest, policy, exchange.arena));
@@ -90,7 +90,8 @@ std::string_view build_target(Context& context, const ForwardPlan& plan, const P
   } else {
     path = http::escape_path(exchange.uri, policy, exchange.arena);
   }
-  const bool has_args = !exchange.args.empty() || exchange.request.has_query;
+  const bool has_args =
+      !exchange.args.empty() || (exchange.request.has_query && !exchange.uri_changed);
   return has_args ? exchange.arena.join(path, "?", exchange.args) : path;
 }
 

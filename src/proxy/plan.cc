@@ -62,7 +62,14 @@ std::expected<PassTarget, std::string> parse_pass_target(std::string_view url) {
 
 void PlanMaker::provision(config::Level& level) {
   const auto* pass = level.find<PassOptions>();
-  if (pass == nullptr || !pass->is_set) return;
+  if (pass == nullptr || !pass->is_set) {
+    // An `if` without a proxy_pass of its own forwards as the location around it does.
+    if (level.context() == config::Context::if_in_location &&
+        level.parent()->find<ForwardPlan>() != nullptr) {
+      level.share_from<ForwardPlan>(*level.parent());
+    }
+    return;
+  }
   const auto& options = level.get<ForwardOptions>();
   auto& plan = level.options<ForwardPlan>();
   plan.options = &options;
@@ -90,15 +97,16 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   }
   plan.target = *std::move(target);
   const auto* location = level.find<route::LocationOptions>();
-  if (plan.target.uri && location != nullptr) {
-    if (location->kind == route::Location::Kind::regex ||
+  if (plan.target.uri) {
+    if (location == nullptr || location->kind == route::Location::Kind::regex ||
         location->kind == route::Location::Kind::named) {
       diagnostics_.error(at,
                          "\"proxy_pass\" cannot have URI part in location given by regular "
-                         "expression, or inside named location",
+                         "expression, or inside named location, or inside \"if\" statement, or "
+                         "inside \"limit_except\" block",
                          "leave out \"" + *plan.target.uri + "\"");
     }
-    plan.replaced_prefix = location->name.size();
+    plan.replaced_prefix = location != nullptr ? location->name.size() : 0;
   }
   const std::uint16_t scheme_port = plan.target.https ? 443 : 80;
   plan.port = scheme_port;

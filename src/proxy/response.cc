@@ -1,10 +1,11 @@
 #include "proxy/response.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
 #include "content/error_page.h"
-#include "content/return_directive.h"
+#include "content/redirect.h"
 #include "content/static_directives.h"
 #include "filter/add_header.h"
 #include "http/date.h"
@@ -83,9 +84,16 @@ bool add_keep_alive_hint(Context& context) {
       context.exchange.arena.join("timeout=", std::string_view(digits.begin(), end)));
 }
 
+bool add_kept_fields(Context& context) {
+  return std::ranges::all_of(context.kept_fields, [&](const Field& field) {
+    return context.exchange.response.fields.add(field);
+  });
+}
+
 }  // namespace
 
 std::string_view content_type(const Context& context) {
+  if (!context.kept_type.empty()) return context.kept_type;
   const auto by_ending = content::media_type(*context.level, context.exchange.uri);
   return by_ending.empty() ? std::string_view(*context.client_options().default_type) : by_ending;
 }
@@ -108,7 +116,8 @@ bool begin_own_fields(Context& context) { return add_own_fields(context, nullptr
 
 bool finish_own_fields(Context& context) {
   decide_keep_alive(context);
-  return add_keep_alive_hint(context) && filter::apply_add_header(*context.level, context.exchange);
+  return add_keep_alive_hint(context) && add_kept_fields(context) &&
+         filter::apply_add_header(*context.level, context.exchange);
 }
 
 bool make_response(Context& context, const ForwardPlan& plan) {
@@ -116,8 +125,9 @@ bool make_response(Context& context, const ForwardPlan& plan) {
   const http::ResponseHead& from = exchange.upstream_response;
   http::ResponseHead& response = exchange.response;
   decide_keep_alive(context);
-  response.status = from.status;
-  response.reason = from.reason;
+  const unsigned forced = context.forced_status.value_or(0);
+  response.status = forced != 0 ? static_cast<std::uint16_t>(forced) : from.status;
+  response.reason = forced != 0 ? std::string_view{} : from.reason;
   response.body = from.body;
   bool fits = add_own_fields(context, &plan);
   const bool check_connection = from.fields.has(FieldName::connection);
@@ -147,13 +157,15 @@ bool make_response(Context& context, const ForwardPlan& plan) {
     if (check_connection && named_by_connection(from.fields, field)) continue;
     fits = fits && response.fields.add(field);
   }
-  return fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
+  return fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
+         filter::apply_add_header(*context.level, exchange);
 }
 
 async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   exchange::Exchange& exchange = context.exchange;
   http::ResponseHead& response = exchange.response;
-  response.status = static_cast<std::uint16_t>(answer.status);
+  const unsigned forced = answer.has_text ? context.forced_status.value_or(0) : 0;
+  response.status = static_cast<std::uint16_t>(forced != 0 ? forced : answer.status);
   if (answer.close_silently || context.responder.head_sent()) {
     context.close_after = true;
     context.closed_silently = true;
@@ -170,7 +182,8 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   std::string_view type = is_page ? std::string_view("text/html") : answer.type;
   if (type.empty()) type = content_type(context);
   bool fits = add_own_fields(context, nullptr);
-  if (!http::status_has_no_body(answer.status)) {
+  const bool says_nothing = !answer.has_text && body.empty() && answer.status >= 400;
+  if (!http::status_has_no_body(answer.status) && !says_nothing) {
     fits = fits && response.fields.add(FieldName::content_type, type);
   }
   if (!answer.location.empty()) {
@@ -179,7 +192,8 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   if (!answer.content_range.empty()) {
     fits = fits && response.fields.add(FieldName::content_range, answer.content_range);
   }
-  fits = fits && add_keep_alive_hint(context) && filter::apply_add_header(*context.level, exchange);
+  fits = fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
+         filter::apply_add_header(*context.level, exchange);
   if (!fits) {
     // Without all of its fields it would not mean what the configuration says.
     log(context, observe::Level::error, "a response of our own has too many header fields");

@@ -2,15 +2,20 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "admission/real_ip.h"
-#include "content/return_directive.h"
+#include "content/redirect.h"
+#include "content/try_files.h"
 #include "http/path.h"
 #include "proxy/forward.h"
 #include "proxy/request_body.h"
+#include "proxy/reroute.h"
 #include "proxy/response.h"
+#include "proxy/rewrite.h"
 #include "proxy/static_file.h"
 #include "proxy/status_page.h"
+#include "proxy/try_files.h"
 
 namespace proxy {
 namespace {
@@ -18,9 +23,6 @@ namespace {
 using observe::Counter;
 using observe::Level;
 using Step = std::optional<Answer>;
-
-// nginx's limit on how often a URI may change, which ends rewrite cycles.
-constexpr int kMaxUriChanges = 10;
 
 // The client's address and whether its forwarding headers are believed: by the server's settings,
 // and once more by the location's (nginx's post-read and preaccess phases).
@@ -32,6 +34,14 @@ void identify_client(Context& context) {
                             return network.contains(exchange.connection.peer);
                           });
   admission::apply_real_ip(*context.level, exchange);
+}
+
+// Plain HTTP on a port that speaks TLS.
+Step refuse_plain(Context& context) {
+  if (!context.exchange.connection.plain_on_tls_port) return std::nullopt;
+  log(context, Level::info, "client sent plain HTTP request to HTTPS port");
+  context.close_after = true;
+  return Answer{.status = 497};
 }
 
 // TRACE would show a client what other proxies and we have added to its request. nginx has no use
@@ -59,6 +69,7 @@ Step canonicalise(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   const http::RequestHead& request = exchange.request;
   exchange.args = request.query;
+  exchange.encoded_slash = context.encoded_slash();
   if (request.form == http::TargetForm::asterisk) {
     exchange.uri = "/*";  // OPTIONS *: matches "location /", as no file could
     return std::nullopt;
@@ -74,31 +85,6 @@ Step canonicalise(Context& context) {
   return std::nullopt;
 }
 
-Step answer_of(Context& context, const content::ReturnPlan* plan) {
-  if (plan == nullptr) return std::nullopt;
-  context.take_time();
-  exchange::Exchange& exchange = context.exchange;
-  Answer answer{.status = plan->status};
-  answer.close_silently = plan->status == 444;
-  const std::string_view text = plan->text.evaluate(exchange);
-  if (plan->is_redirect) {
-    answer.location = content::absolute_location(text, exchange);
-  } else if (plan->has_text) {
-    answer.text = text;
-    answer.has_text = true;
-  }
-  return answer;
-}
-
-// rewrite directives of the server, then of the location (`return` so far).
-Step rewrite_in_server(Context& context) {
-  return answer_of(context, content::find_return(*context.server->level));
-}
-Step rewrite_in_location(Context& context) {
-  if (context.location == nullptr) return std::nullopt;
-  return answer_of(context, content::find_return(*context.location->level));
-}
-
 Step find_location(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   const auto match =
@@ -110,6 +96,9 @@ Step find_location(Context& context) {
   }
   context.location = match->location;
   context.level = context.location != nullptr ? context.location->level : context.server->level;
+  exchange.path_is_routed = true;
+  const auto* closed = context.level->find<content::InternalOptions>();
+  if (closed != nullptr && closed->internal && !exchange.internal) return Answer{.status = 404};
   if (!match->redirect_to_slash) return std::nullopt;
   const auto path = http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
   const std::string_view question = exchange.args.empty() ? "" : "?";
@@ -122,7 +111,6 @@ Step find_location(Context& context) {
 Step guard_request(Context& /*context*/) { return std::nullopt; }  // limit_req, limit_conn, rates
 Step authorise(Context& /*context*/) { return std::nullopt; }  // allow/deny, auth_*, satisfy
 Step inspect(Context& /*context*/) { return std::nullopt; }  // waf
-Step try_files(Context& /*context*/) { return std::nullopt; }  // try_files, mirror
 
 // A response may leave a body unread. What has arrived is dropped; if that is not all, the
 // connection can't be used for another request.
@@ -141,7 +129,8 @@ async::Task<Step> serve_file(Context& context) {
 async::Task<Step> produce_content(Context& context) {
   const ClientOptions& options = context.client_options();
   context.body.set_limits(*options.max_body_size, context.body_pace());
-  if (context.body.is_too_large()) {
+  if (context.body.is_too_large() && !context.body_refused) {
+    context.body_refused = true;  // what is shown for the error does not get it, either
     context.count(Counter::limit_body_size);
     log(context, Level::error, "client intended to send too large body");
     co_return Answer{.status = 413};
@@ -167,6 +156,33 @@ void drop_body(Context& context) {
   if (!context.body.ended()) context.close_after = true;
 }
 
+// One way through the phases, from where context.reroute says that the request goes on. Neither an
+// answer nor a reroute: the response has been sent.
+async::Task<Step> pass_phases(Context& context) {
+  const Reroute from = std::exchange(context.reroute, Reroute::none);
+  Step answer;
+  if (from == Reroute::redirect) {
+    context.location = nullptr;
+    context.level = context.server->level;
+    answer = rewrite(context, *context.level);
+  }
+  if (!answer && from != Reroute::named) answer = find_location(context);
+  context.reroute = Reroute::none;  // a location was looked for by the path as it is now
+  if (!answer && context.location != nullptr) answer = rewrite(context, *context.location->level);
+  if (answer) co_return answer;
+  if (context.reroute != Reroute::none) {
+    const bool may = count_change(context, "while processing", context.exchange.uri);
+    co_return may ? Step() : Step(Answer{.status = 500});
+  }
+  if (context.location != nullptr) identify_client(context);
+  answer = guard_request(context);
+  if (!answer) answer = authorise(context);
+  if (!answer) answer = inspect(context);
+  if (!answer) answer = try_files(context);
+  if (!answer && context.reroute == Reroute::none) answer = co_await produce_content(context);
+  co_return answer;
+}
+
 }  // namespace
 
 void select_server(Context& context) {
@@ -180,30 +196,15 @@ void select_server(Context& context) {
 async::Task<void> serve(Context& context) {
   select_server(context);
   identify_client(context);
-  Step answer = refuse_trace(context);
+  Step answer = refuse_plain(context);
+  if (!answer) answer = refuse_trace(context);
   if (!answer) answer = refuse_early(context);
   if (!answer) answer = canonicalise(context);
-  if (!answer) answer = rewrite_in_server(context);
-  // An internal redirect begins anew: the location of the new path decides, whatever it says.
-  for (int changes = 0; !answer; ++changes) {
-    context.redirected = false;
-    answer = find_location(context);
-    if (!answer) answer = rewrite_in_location(context);
-    if (!answer && context.location != nullptr) identify_client(context);
-    if (!answer) answer = guard_request(context);
-    if (!answer) answer = authorise(context);
-    if (!answer) answer = inspect(context);
-    if (!answer) answer = try_files(context);
-    if (!answer) answer = co_await produce_content(context);
-    if (answer || !context.redirected) break;
-    if (changes == kMaxUriChanges) {
-      context.count(Counter::limit_uri_changes);
-      log(context, Level::error,
-          context.exchange.arena.join("rewrite or internal redirection cycle while internally "
-                                      "redirecting to \"",
-                                      context.exchange.uri, "\""));
-      answer = Answer{.status = 500};
-    }
+  context.reroute = Reroute::redirect;
+  while (true) {
+    if (!answer) answer = co_await pass_phases(context);
+    if (answer) answer = apply_error_page(context, *answer);
+    if (answer || context.reroute == Reroute::none) break;
   }
   if (!answer) co_return;
   drop_body(context);

@@ -31,8 +31,7 @@ struct FileToSend {
   std::string_view after;  // the last one
 };
 
-/// One of three: an answer of our own, a file, or (neither) the URI has changed:
-/// context.redirected.
+/// One of three: an answer of our own, a file, or (neither) an internal redirect: context.reroute.
 struct StaticContent {
   std::optional<Answer> answer;
   std::optional<FileToSend> file;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "async/scope.h"
@@ -98,10 +99,11 @@ struct Worker {
                                                  base::Address local);
 
 /// The same from the first request on, over a stream that is established: `facts` says whose it is.
-/// `listener` finds the virtual servers. The stream is ended in order, unless it was aborted.
+/// `listener` finds the virtual servers, `begun` was read already. The stream is ended in order,
+/// unless it was aborted.
 [[nodiscard]] async::Task<void> serve_http(Worker& worker,
                                            std::unique_ptr<exchange::Connection> facts,
                                            std::unique_ptr<io::Stream> stream,
-                                           base::Address listener);
+                                           base::Address listener, std::string begun = {});
 
 }  // namespace proxy

@@ -11,11 +11,13 @@
 #include <utility>
 
 #include "base/text.h"
-#include "content/return_directive.h"
+#include "content/error_page_directive.h"
 #include "content/static_directives.h"
+#include "content/try_files.h"
 #include "filter/add_header.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
+#include "script/rewrite_directives.h"
 #include "tls/tls_directives.h"
 #include "upstream/upstream_directives.h"
 
@@ -36,6 +38,12 @@ content::StaticSurroundings::Location static_location(const Level& level) {
   return {.name_size = location->name.size(),
           .regex = location->kind == route::Location::Kind::regex,
           .named = location->kind == route::Location::Kind::named};
+}
+
+// Blocks whose settings can hold for a request.
+bool is_place(Context context) {
+  return context == Context::server || context == Context::location ||
+         context == Context::if_in_location;
 }
 
 class Builder {
@@ -89,15 +97,16 @@ class Builder {
 void Builder::provision(Level& level) {
   filter::provision_add_header(level, variables_, diagnostics_);
   level.options<accesslog::Logs>() = logs_.compile(level);
-  if (level.context() == Context::server || level.context() == Context::location) {
-    content::provision_return(level, variables_, diagnostics_);
-    content::provision_static(level, static_);
+  content::provision_error_pages(level, variables_, diagnostics_);
+  const Context context = level.context();
+  if (context == Context::server || context == Context::location) {
+    script::provision_program(level, variables_, diagnostics_);
+    content::provision_try_files(level, variables_, diagnostics_);
   }
-  if (level.context() == Context::location) plans_.provision(level);
+  if (context != Context::http) content::provision_static(level, static_);
+  if (context == Context::location || context == Context::if_in_location) plans_.provision(level);
   for (const auto& child : level.children()) {
-    if (child->context() == Context::server || child->context() == Context::location) {
-      provision(*child);
-    }
+    if (is_place(child->context())) provision(*child);
   }
 }
 

@@ -1,17 +1,21 @@
 #include "snapshot/features.h"
 
 #include <array>
+#include <vector>
 
 #include "accesslog/options.h"
 #include "admission/real_ip.h"
-#include "content/return_directive.h"
+#include "content/error_page_directive.h"
+#include "content/file_variables.h"
 #include "content/static_directives.h"
 #include "content/status_pages.h"
+#include "content/try_files.h"
 #include "filter/add_header.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
 #include "route/route_options.h"
+#include "script/rewrite_directives.h"
 #include "snapshot/machine_directives.h"
 #include "snapshot/process_directives.h"
 #include "snapshot/tuning_directives.h"
@@ -34,7 +38,9 @@ std::span<const config::Feature> features() noexcept {
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
       admission::kRealIpFeature,
-      content::kReturnFeature,
+      script::kRewriteFeature,
+      content::kErrorPageFeature,
+      content::kTryFilesFeature,
       content::kStatusPageFeature,
       content::kStaticFeature,
       filter::kAddHeaderFeature,
@@ -42,6 +48,16 @@ std::span<const config::Feature> features() noexcept {
       accesslog::kErrorLogFeature,
   };
   return kFeatures;
+}
+
+std::span<const script::VariableTable> variables() noexcept {
+  static const std::vector<script::VariableTable> kTables = [] {
+    const auto builtin = script::builtin_variables();
+    std::vector<script::VariableTable> tables(builtin.begin(), builtin.end());
+    tables.push_back(content::kFileVariables);
+    return tables;
+  }();
+  return kTables;
 }
 
 }  // namespace snapshot

@@ -5,10 +5,13 @@
 
 #include "config/directive.h"
 #include "config/interpreter.h"
+#include "script/variables.h"
 
 namespace snapshot {
 
 [[nodiscard]] std::span<const config::Feature> features() noexcept;
 [[nodiscard]] config::UnsupportedTable unsupported_directives() noexcept;
+/// All tables of variables: script's own, and those of the floors above it.
+[[nodiscard]] std::span<const script::VariableTable> variables() noexcept;
 
 }  // namespace snapshot

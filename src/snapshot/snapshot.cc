@@ -54,7 +54,7 @@ class BuiltSnapshot final : public Snapshot, public std::enable_shared_from_this
 
   config::Tree directives;
   config::Level levels;
-  script::Variables variables;
+  script::Variables variables{snapshot::variables()};
   Built built;
 };
 

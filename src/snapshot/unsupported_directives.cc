@@ -16,7 +16,6 @@ constexpr ContextSet kHttp = Context::http;
 constexpr ContextSet kServer = Context::server;
 constexpr ContextSet kLocation = Context::location;
 constexpr ContextSet kUpstream = Context::upstream;
-constexpr ContextSet kIfServer = Context::if_in_server;
 constexpr ContextSet kIfLocation = Context::if_in_location;
 constexpr ContextSet kLimit = Context::limit_except;
 constexpr ContextSet kStream = Context::stream;
@@ -55,7 +54,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"autoindex_exact_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"autoindex_format", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"autoindex_localtime", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"break", kServer | kLocation | kIfServer | kIfLocation, "the whole language", kRefused, kRemove},
     {"charset", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"charset_map", kHttp, "the whole language", kRefused, kRemove},
     {"charset_types", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -73,7 +71,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"early_hints", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"empty_gif", kLocation, "the whole language", kRefused, kRemove},
     {"error_log", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
-    {"error_page", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"etag", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"expires", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"fastcgi_bind", kHttp | kServer | kLocation, "later", kHarmless, ""},
@@ -196,10 +193,8 @@ constexpr UnsupportedSpec kTable[] = {
     {"http3_hq", kHttp | kServer, "HTTP/3", kHarmless, ""},
     {"http3_max_concurrent_streams", kHttp | kServer, "HTTP/3", kHarmless, ""},
     {"http3_stream_buffer_size", kHttp | kServer, "HTTP/3", kHarmless, ""},
-    {"if", kServer | kLocation, "the whole language", kRefused, kRemove},
     {"if_modified_since", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"ignore_invalid_headers", kHttp | kServer, "the whole language", kRefused, kRemove},
-    {"internal", kLocation, "the whole language", kRefused, kRemove},
     {"ip_hash", kUpstream, "balancing", kRefused, kRemove},
     {"keepalive_disable", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"least_conn", kStreamUpstream, "L4 streams", kRefused, kStreams},
@@ -298,7 +293,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"proxy_headers_hash_max_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"proxy_ignore_client_abort", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"proxy_ignore_headers", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"proxy_intercept_errors", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"proxy_limit_rate", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"proxy_max_temp_file_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"proxy_method", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -357,7 +351,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"random", kUpstream, "balancing", kRefused, kRemove},
     {"random_index", kLocation, "the whole language", kRefused, kRemove},
     {"read_ahead", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"recursive_error_pages", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"referer_hash_bucket_size", kServer | kLocation, "the whole language", kRefused, kRemove},
     {"referer_hash_max_size", kServer | kLocation, "the whole language", kRefused, kRemove},
     {"request_pool_size", kHttp | kServer, "the whole language", kRefused, kRemove},
@@ -366,8 +359,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"resolver_timeout", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"resolver_timeout", kStreamUpstream, "L4 streams", kRefused, kStreams},
     {"return", kStreamServer, "L4 streams", kRefused, kStreams},
-    {"rewrite", kServer | kLocation | kIfServer | kIfLocation, "the whole language", kRefused, kRemove},
-    {"rewrite_log", kHttp | kServer | kLocation | kIfServer | kIfLocation, "the whole language", kRefused, kRemove},
     {"satisfy", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"scgi_bind", kHttp | kServer | kLocation, "later", kHarmless, ""},
     {"scgi_buffer_size", kHttp | kServer | kLocation, "later", kHarmless, ""},
@@ -428,7 +419,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"server_names_hash_bucket_size", kStream, "L4 streams", kRefused, kStreams},
     {"server_names_hash_max_size", kHttp, "the whole language", kRefused, kRemove},
     {"server_names_hash_max_size", kStream, "L4 streams", kRefused, kStreams},
-    {"set", kServer | kLocation | kIfServer | kIfLocation, "the whole language", kRefused, kRemove},
     {"set", kStreamServer, "L4 streams", kRefused, kStreams},
     {"set_real_ip_from", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"slice", kHttp | kServer | kLocation, "caching", kHarmless, ""},
@@ -498,7 +488,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"sub_filter_types", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"subrequest_output_buffer_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"tcp_nodelay", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
-    {"try_files", kServer | kLocation, "the whole language", kRefused, kRemove},
     {"tunnel_bind", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kRemove},
     {"tunnel_buffer_size", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kRemove},
     {"tunnel_connect_timeout", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kRemove},
@@ -515,7 +504,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"types_hash_bucket_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"types_hash_max_size", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"underscores_in_headers", kHttp | kServer, "the whole language", kRefused, kRemove},
-    {"uninitialized_variable_warn", kHttp | kServer | kLocation | kIfServer | kIfLocation, "the whole language", kRefused, kRemove},
     {"upstream", kStream, "L4 streams", kRefused, kStreams},
     {"userid", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"userid_domain", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},

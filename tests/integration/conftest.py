@@ -101,6 +101,13 @@ def nginx(request, authority):
     _finish(programs)
 
 
+@pytest.fixture(scope="module")
+def shared_nginx(request, authority):
+    start, programs = _runner(request, authority, Nginx, Nginx.binary)
+    yield start
+    _finish(programs)
+
+
 def _backends():
     backends = []
 

@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/guide"
-PAGES = ("first-steps", "re-encryption", "tls")
+PAGES = ("first-steps", "re-encryption", "rewriting", "tls")
 EXAMPLES = [pytest.param(example, id=f"{page}-{number}")
             for page in PAGES
             for number, example in enumerate(
