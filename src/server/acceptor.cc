@@ -64,6 +64,15 @@ async::Task<void> Acceptor::run() {
   }
 }
 
+async::Task<void> Acceptor::take_over(io::Accepted accepted) {
+  if (!around_.limit.has_room()) around_.counters.add(Counter::limit_worker_connections);
+  while (!around_.limit.has_room()) {
+    static_cast<void>(around_.relief.close_idle());
+    if (!co_await io::sleep_until(around_.loop, around_.loop.now() + kRoomPause)) co_return;
+  }
+  begin(std::move(accepted));
+}
+
 async::Task<base::Result<void>> Acceptor::wait_for_room() {
   // One place is kept free as long as somebody is idle, whether or not a client waits: the next one
   // is then taken at once. (nginx keeps a sixteenth.)

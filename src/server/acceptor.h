@@ -60,6 +60,8 @@ class Acceptor {
 
   /// Until the scope it runs in stops; then it takes what is queued already, and ends.
   [[nodiscard]] async::Task<void> run();
+  /// Begins with one that another process has accepted, once there is room.
+  [[nodiscard]] async::Task<void> take_over(io::Accepted accepted);
 
  private:
   // Error cancelled: the scope stops.

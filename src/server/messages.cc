@@ -222,6 +222,26 @@ base::WallTime read_time(Reader& reader) {
 
 }  // namespace
 
+base::Result<void> send_beginning(Channel& channel, const Identity& identity,
+                                  const Succession& succession, base::Deadline deadline) {
+  Writer writer;
+  write_identity(writer, identity);
+  writer.descriptor(succession.giver);
+  writer.descriptor(succession.taker);
+  return channel.send(static_cast<std::uint32_t>(MessageType::begin), writer.payload,
+                      writer.descriptors, deadline);
+}
+
+base::Result<Beginning> decode_beginning(Message message) {
+  Reader reader(message.payload, std::move(message.descriptors));
+  Beginning beginning;
+  beginning.identity = read_identity(reader);
+  beginning.succession.giver = reader.descriptor();
+  beginning.succession.taker = reader.descriptor();
+  TRY_VOID(reader.finish());
+  return beginning;
+}
+
 base::Result<void> send_configure(Channel& channel, const Configure& message,
                                   base::Deadline deadline) {
   Writer writer;
@@ -234,7 +254,6 @@ base::Result<void> send_configure(Channel& channel, const Configure& message,
   writer.descriptor(message.ticket_secret);
   writer.number(message.workers);
   writer.number(message.restarts);
-  write_identity(writer, message.identity);
   return channel.send(static_cast<std::uint32_t>(MessageType::configure), writer.payload,
                       writer.descriptors, deadline);
 }
@@ -253,7 +272,6 @@ base::Result<Configure> decode_configure(Message message) {
   configure.ticket_secret = reader.descriptor();
   configure.workers = reader.number<std::uint32_t>();
   configure.restarts = reader.number<std::uint32_t>();
-  configure.identity = read_identity(reader);
   TRY_VOID(reader.finish());
   bool usable = configure.workers > 0 && configure.workers <= kMaxWorkers;
   for (const ListenerSockets& listener : configure.listeners) {

@@ -1,7 +1,7 @@
 // What the supervisor and the server tell each other, on a Channel.
 //
-//   supervisor → server   configure; quit (gracefully), terminate (at once); retire: quit, and
-//   leave
+//   supervisor → server   begin, the first one; configure; quit (gracefully), terminate (at once);
+//   retire: quit, and leave
 //                         the admin socket to the process that has taken over; use_logs: files that
 //                         were opened again, with their descriptors; ask: is it alive?; inform:
 //                         what `status` is to tell of the other processes
@@ -24,6 +24,7 @@
 #include "server/channel.h"
 #include "server/privileges.h"
 #include "server/process_facts.h"
+#include "server/succession.h"
 #include "snapshot/snapshot.h"
 
 namespace server {
@@ -36,6 +37,7 @@ enum class MessageType : std::uint32_t {
   use_logs = 5,
   ask = 6,
   inform = 7,
+  begin = 8,
   ready = 16,
   rejected = 17,
   alive = 18,
@@ -51,6 +53,12 @@ struct ListenerSockets {
   bool activated = false;  // the service manager's: its file is not ours to remove; not sent
 };
 
+/// What a server process learns while it has nothing in its memory yet.
+struct Beginning {
+  Identity identity;
+  Succession succession;
+};
+
 struct Configure {
   std::uint64_t generation = 0;
   snapshot::LoadOptions load;
@@ -61,7 +69,7 @@ struct Configure {
   base::Fd ticket_secret;  // tls::TicketSecret's; in the first one of a process
   std::uint32_t workers = 1;
   std::uint32_t restarts = 0;  // of the server process, so far
-  Identity identity;
+  Identity identity;  // not sent: it comes with the Beginning
 };
 
 // More workers than this are a mistake.
@@ -72,6 +80,11 @@ inline constexpr MessageLimits kConfigureLimits{.payload = std::size_t{1} << 30,
                                                 .descriptors = std::size_t{1} << 20};
 // The server is the side that may be taken over: what it says is short.
 inline constexpr MessageLimits kAnswerLimits{.payload = std::size_t{64} << 10, .descriptors = 0};
+
+[[nodiscard]] base::Result<void> send_beginning(Channel& channel, const Identity& identity,
+                                                const Succession& succession,
+                                                base::Deadline deadline);
+[[nodiscard]] base::Result<Beginning> decode_beginning(Message message);
 
 [[nodiscard]] base::Result<void> send_configure(Channel& channel, const Configure& message,
                                                 base::Deadline deadline);

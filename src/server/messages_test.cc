@@ -36,8 +36,6 @@ Configure example(const Channel& some) {
   message.ticket_secret = base::Fd(::dup(some.fd()));
   message.workers = 2;
   message.restarts = 1;
-  message.identity = {
-      .change = true, .name = "nobody", .user = 65534, .group = 7, .groups = {7, 8}};
   return message;
 }
 
@@ -69,7 +67,39 @@ TEST(Messages, ConfigureArrivesAsItWasSent) {
   EXPECT_EQ(got->listeners[0].sockets.size(), 2U);
   EXPECT_FALSE(got->admin_socket);
   EXPECT_TRUE(got->ticket_secret);
+}
+
+const Identity kNobody{
+    .change = true, .name = "nobody", .user = 65534, .group = 7, .groups = {7, 8}};
+
+Message sent_beginning(const Succession& succession) {
+  auto [a, b] = *Channel::make_pair();
+  EXPECT_TRUE(send_beginning(a, kNobody, succession, soon()));
+  return *b.receive(kConfigureLimits, soon());
+}
+
+TEST(Messages, ABeginningArrivesAsItWasSent) {
+  const Succession succession = *Succession::make();
+  const auto got = decode_beginning(sent_beginning(succession));
+  ASSERT_TRUE(got);
+  EXPECT_TRUE(got->identity.change);
+  EXPECT_EQ(got->identity.user, 65534U);
   EXPECT_EQ(got->identity.groups, (std::vector<gid_t>{7, 8}));
+  EXPECT_TRUE(got->succession.giver);
+  EXPECT_TRUE(got->succession.taker);
+  const auto without = decode_beginning(sent_beginning({}));
+  ASSERT_TRUE(without);
+  EXPECT_FALSE(without->succession.giver);
+}
+
+TEST(Messages, ABeginningCutAnywhereIsRefused) {
+  const Succession succession = *Succession::make();
+  const std::size_t size = sent_beginning(succession).payload.size();
+  for (std::size_t length = 0; length < size; ++length) {
+    Message message = sent_beginning(succession);
+    message.payload.resize(length);
+    EXPECT_FALSE(decode_beginning(std::move(message))) << length;
+  }
 }
 
 TEST(Messages, ConfigureCutAnywhereIsRefused) {

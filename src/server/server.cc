@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <iterator>
@@ -14,6 +15,7 @@
 #include "proxy/site.h"
 #include "server/crash_report.h"
 #include "server/machine.h"
+#include "server/succession.h"
 
 namespace server {
 namespace {
@@ -158,6 +160,16 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
                      adoption->adopted({});
                    });
   }
+}
+
+void Server::take_over(base::Fd connection) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* native = reinterpret_cast<sockaddr*>(&storage);
+  if (ending_ || ::getpeername(connection.get(), native, &size) != 0) return;
+  const base::Address local = local_address(connection.get());
+  io::Accepted accepted{std::move(connection), base::Address::from_native(native, size)};
+  workers_[next_worker_++ % workers_.size()]->take_over(std::move(accepted), local);
 }
 
 void Server::reopen_logs(std::vector<snapshot::ReopenedLog> logs, std::function<void()> done) {

@@ -50,6 +50,9 @@ class Server final : private observe::Totals {
   /// All workers take it, or none; one at a time. `adopted` runs on the control thread; its error
   /// is a sentence.
   void adopt(Generation generation, Adopted adopted);
+  /// A connection that another process has accepted on one of our addresses, and not read from. One
+  /// of none of them is closed.
+  void take_over(base::Fd connection);
   /// The files of logs have other names now: what is gathered goes to the old ones still, all else
   /// to these. `done` runs on the control thread when nothing is written to the old ones any more.
   void reopen_logs(std::vector<snapshot::ReopenedLog> logs, std::function<void()> done);
@@ -117,6 +120,7 @@ class Server final : private observe::Totals {
   std::shared_ptr<const snapshot::Snapshot> snapshot_;
   std::vector<snapshot::Place> places_;
   bool ending_ = false;
+  std::size_t next_worker_ = 0;  // to take something over
 };
 
 }  // namespace server

@@ -46,6 +46,11 @@ std::unique_ptr<ServerChild> ServerChild::adopt(pid_t pid, Channel channel) {
   return std::unique_ptr<ServerChild>(new ServerChild(pid, std::move(channel)));
 }
 
+base::Result<void> ServerChild::begin(const Identity& identity, const Succession& succession) {
+  if (!channel_) return base::fail(base::ErrorCode::end_of_stream);
+  return send_beginning(*channel_, identity, succession, now() + kSendPatience);
+}
+
 base::Result<void> ServerChild::configure(const Configure& message) {
   if (!channel_) return base::fail(base::ErrorCode::end_of_stream);
   return send_configure(*channel_, message, now() + kSendPatience);

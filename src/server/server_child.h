@@ -37,6 +37,8 @@ class ServerChild {
   /// To poll; -1 once the channel is over.
   [[nodiscard]] int descriptor() const noexcept { return channel_ ? channel_->fd() : -1; }
 
+  /// Once, before its first configuration.
+  [[nodiscard]] base::Result<void> begin(const Identity& identity, const Succession& succession);
   [[nodiscard]] base::Result<void> configure(const Configure& message);
   /// Whoever can't be told is ending; the next one is configured with them.
   void use_logs(std::span<const snapshot::ReopenedLog> logs);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -21,10 +22,12 @@
 #include "server/channel.h"
 #include "server/crash_report.h"
 #include "server/daemon.h"
+#include "server/holder.h"
 #include "server/messages.h"
 #include "server/privileges.h"
 #include "server/server.h"
 #include "server/signals.h"
+#include "server/succession.h"
 #include "tls/ticket_secret.h"
 
 namespace server {
@@ -50,9 +53,19 @@ tls::TicketSecret ticket_secret(base::Fd file) {
   return tls::TicketSecret::make(now);
 }
 
+class Watched final : public io::Pollable {
+ public:
+  explicit Watched(std::function<void()> then) : then_(std::move(then)) {}
+  void on_events(std::uint32_t /*events*/) noexcept override { then_(); }
+
+ private:
+  std::function<void()> then_;
+};
+
 class ServerProcess final : private io::Pollable, private io::Timer {
  public:
-  ServerProcess(Channel channel, Configure first);
+  /// `holder` may be null; it outlives this.
+  ServerProcess(Channel channel, base::Fd taker, const Holder* holder, Configure first);
   int run();
 
  private:
@@ -66,24 +79,35 @@ class ServerProcess final : private io::Pollable, private io::Timer {
     answer({.type = MessageType::rejected, .generation = generation, .text = std::move(why)});
   }
   void use_logs(std::vector<snapshot::ReopenedLog> logs);
+  void begin_inheriting();
+  void stop_inheriting();
+  void inherit();
+  void on_holder_end();
   void quit();
   void terminate(int status);
 
   Channel channel_;
+  base::Fd taker_;  // of connections that processes before this one have left
+  const Holder* holder_;
   base::SystemClock clock_;
   io::EventLoop control_;
   ProcessFacts facts_;
   Server server_;
   std::unique_ptr<Admin> admin_;
   std::shared_ptr<const observe::ErrorLog> log_;  // the newest configuration's
+  Watched inheritance_{[this] { inherit(); }};
+  Watched holder_end_{[this] { on_holder_end(); }};
+  bool inherits_ = false;
   bool adopting_ = false;
   bool ending_ = false;
   std::optional<std::uint64_t> told_connections_;
   int exit_status_ = 0;
 };
 
-ServerProcess::ServerProcess(Channel channel, Configure first)
+ServerProcess::ServerProcess(Channel channel, base::Fd taker, const Holder* holder, Configure first)
     : channel_(std::move(channel)),
+      taker_(std::move(taker)),
+      holder_(holder),
       control_(clock_),
       facts_{.supervisor = ::getppid(),
              .server = ::getpid(),
@@ -102,6 +126,8 @@ int ServerProcess::run() {
   if (!control_.add(channel_.fd(), EPOLLIN | EPOLLRDHUP, *this)) return 1;
   control_.run();
   control_.remove(channel_.fd(), *this);
+  stop_inheriting();
+  if (holder_ != nullptr) control_.remove(holder_->descriptor(), holder_end_);
   return exit_status_;
 }
 
@@ -175,6 +201,7 @@ void ServerProcess::configure(Configure message) {
   server_.adopt(std::move(generation), [this, number](std::expected<void, std::string> adopted) {
     adopting_ = false;
     if (adopted) {
+      begin_inheriting();
       answer({.type = MessageType::ready, .generation = number});
     } else {
       reject(number, adopted.error());
@@ -192,6 +219,43 @@ void ServerProcess::use_logs(std::vector<snapshot::ReopenedLog> logs) {
   });
 }
 
+/// Once there are listeners to take for.
+void ServerProcess::begin_inheriting() {
+  if (std::exchange(inherits_, true) || ending_) return;
+  if (holder_ != nullptr) {
+    static_cast<void>(control_.add(holder_->descriptor(), EPOLLIN, holder_end_));
+  }
+  if (taker_) static_cast<void>(control_.add(taker_.get(), EPOLLIN, inheritance_));
+}
+
+void ServerProcess::stop_inheriting() {
+  if (taker_) control_.remove(taker_.get(), inheritance_);
+  taker_.close();
+}
+
+void ServerProcess::inherit() {
+  std::size_t count = 0;
+  while (true) {
+    auto connection = take(taker_.get());
+    if (!connection) break;
+    if (!*connection) continue;
+    server_.take_over(std::move(*connection));
+    ++count;
+  }
+  if (count == 0) return;
+  log_->write(observe::Level::notice,
+              fmt::format("{} connections of a server process that died are served on", count));
+}
+
+void ServerProcess::on_holder_end() {
+  control_.remove(holder_->descriptor(), holder_end_);
+  if (ending_) return;
+  log_->write(observe::Level::warn,
+              fmt::format("the holder process {} has ended: should this server process be killed, "
+                          "clients whose requests it has not read yet see a reset",
+                          holder_->pid()));
+}
+
 void ServerProcess::on_timer() noexcept {
   const std::uint64_t left = server_.connections();
   if (left != told_connections_) answer({.type = MessageType::draining, .connections = left});
@@ -200,6 +264,7 @@ void ServerProcess::on_timer() noexcept {
 }
 
 void ServerProcess::quit() {
+  stop_inheriting();
   if (!std::exchange(ending_, true)) on_timer();
   server_.quit([this] {
     if (admin_ == nullptr) return control_.stop();
@@ -210,6 +275,7 @@ void ServerProcess::quit() {
 
 void ServerProcess::terminate(int status) {
   exit_status_ = status;
+  stop_inheriting();
   ::alarm(kTerminateSeconds);
   server_.terminate([this] { control_.stop(); });
 }
@@ -218,6 +284,17 @@ int fail(std::string_view what) {
   fmt::print(stderr, "{}",
              observe::for_stderr(fmt::format("sallyport: [emerg] server process: {}\n", what)));
   return 1;
+}
+
+/// Null: it goes without one.
+std::unique_ptr<Holder> start_holder(const base::Fd& giver) {
+  if (!giver) return nullptr;
+  auto holder = Holder::start(giver.get());
+  if (holder) return std::move(*holder);
+  fmt::print(stderr, "{}",
+             observe::for_stderr(fmt::format("sallyport: [warn] no holder process: {}\n",
+                                             base::describe(holder.error()))));
+  return nullptr;
 }
 
 }  // namespace
@@ -248,15 +325,22 @@ int run_server_process() {
   Channel channel{base::Fd(kChannelDescriptor)};
   auto message = channel.receive(kConfigureLimits, soon());
   if (!message) return fail("started without a supervisor");
-  auto first = decode_configure(std::move(*message));
-  if (!first) return fail("the first message cannot be read");
+  auto beginning = decode_beginning(std::move(*message));
+  if (!beginning) return fail("the first message cannot be read");
   raise_descriptor_limit();
-  if (const auto assumed = assume_identity(first->identity); !assumed) {
+  if (const auto assumed = assume_identity(beginning->identity); !assumed) {
     return fail(base::describe(assumed.error()));
   }
   hide_memory();
   end_with_parent();
-  return ServerProcess(std::move(channel), std::move(*first)).run();
+  const std::unique_ptr<Holder> holder = start_holder(beginning->succession.giver);
+  message = channel.receive(kConfigureLimits, soon());
+  if (!message) return fail("there is no configuration");
+  auto first = decode_configure(std::move(*message));
+  if (!first) return fail("the configuration cannot be read");
+  return ServerProcess(std::move(channel), std::move(beginning->succession.taker), holder.get(),
+                       std::move(*first))
+      .run();
 }
 
 }  // namespace server

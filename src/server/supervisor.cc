@@ -158,6 +158,7 @@ void Supervisor::begin_end(MessageType how) {
   // Ours go first: then the server's are the last ones, and the kernel refuses new clients once it
   // has closed them.
   for (ListenerSockets& listener : current_.message.listeners) listener.sockets.clear();
+  succession_ = {};
   if (children_.empty()) return finish();
   for (const auto& child : children_) end_child(*child, how);
   inform();
@@ -187,6 +188,7 @@ ServerChild* Supervisor::spawn(Configure& first) {
   children_.push_back(std::move(*child));
   ServerChild& started = *children_.back();
   log_->write(Level::notice, fmt::format("start server process {}", started.pid()));
+  begin(started, first.identity);
   first.ticket_secret = hand_over_tickets();
   configure(started, first);
   first.ticket_secret.close();
@@ -201,6 +203,19 @@ base::Fd Supervisor::hand_over_tickets() {
   if (file) return *std::move(file);
   log(Level::alert, base::describe(file.error()));
   return {};
+}
+
+void Supervisor::begin(ServerChild& child, const Identity& identity) {
+  if (!succession_.giver) {
+    auto made = Succession::make();
+    if (made) succession_ = std::move(*made);
+    if (!made) log(Level::alert, base::describe(made.error()));
+  }
+  if (const auto sent = child.begin(identity, succession_); !sent) {
+    log(Level::alert, fmt::format("server process {} does not begin: {}", child.pid(),
+                                  base::describe(sent.error())));
+    child.kill();
+  }
 }
 
 void Supervisor::restart_server() {

@@ -73,6 +73,7 @@ class Supervisor {
 
   ServerChild* spawn(Configure& first);
   [[nodiscard]] base::Fd hand_over_tickets();
+  void begin(ServerChild& child, const Identity& identity);
   void configure(ServerChild& child, const Configure& message);
   [[nodiscard]] ServerChild* find(pid_t pid) const;
   void retire(ServerChild& child);
@@ -143,6 +144,7 @@ class Supervisor {
   std::vector<std::unique_ptr<ServerChild>> children_;
   ServerChild* serving_ = nullptr;
   ServerChild* successor_ = nullptr;  // starts with next_
+  Succession succession_;  // open while server processes are wanted
   RestartPause pause_;
   std::optional<base::TimePoint> spawn_at_;
   pid_t new_binary_ = 0;

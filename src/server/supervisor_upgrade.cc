@@ -74,6 +74,7 @@ void Supervisor::rest() {
   spawn_at_.reset();
   drop_reload("the server process is told to end");
   if (serving_ != nullptr) retire(*serving_);
+  succession_ = {};
 }
 
 void Supervisor::serve_again() {

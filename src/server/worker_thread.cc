@@ -18,6 +18,7 @@
 #include "server/crash_report.h"
 #include "server/machine.h"
 #include "server/relief.h"
+#include "server/succession.h"
 #include "tls/library.h"
 #include "upstream/connector.h"
 
@@ -81,6 +82,7 @@ struct WorkerThread::Life {
   void take_site();
   void take_cpus();
   [[nodiscard]] std::vector<std::string> take_listeners(std::vector<WorkerListener> wanted);
+  void take_over(io::Accepted accepted, const base::Address& local);
   void begin_end(Done done);
 
   WorkerThread& owner;
@@ -178,6 +180,12 @@ void WorkerThread::abandon() {
   });
 }
 
+void WorkerThread::take_over(io::Accepted accepted, base::Address local) {
+  loop_.post([this, accepted = std::move(accepted), local]() mutable {
+    life_->take_over(std::move(accepted), local);
+  });
+}
+
 void WorkerThread::ask(Done done) {
   loop_.post([this, done = std::move(done)]() mutable { answer(std::move(done), {}); });
 }
@@ -258,6 +266,19 @@ std::vector<std::string> WorkerThread::Life::take_listeners(std::vector<WorkerLi
   }
   listeners = std::move(kept);
   return failures;
+}
+
+void WorkerThread::Life::take_over(io::Accepted accepted, const base::Address& local) {
+  // A listener of just this address goes before one of all.
+  auto found = std::ranges::find_if(
+      listeners, [&](const auto& open) { return open->acceptor.address() == local; });
+  if (found == listeners.end()) {
+    found = std::ranges::find_if(listeners, [&](const auto& open) {
+      return is_of_listener(open->acceptor.address(), local);
+    });
+  }
+  if (found == listeners.end()) return;
+  (*found)->scope.spawn((*found)->acceptor.take_over(std::move(accepted)));
 }
 
 async::Task<void> WorkerThread::Life::close_listener(std::unique_ptr<OpenListener> listener) {

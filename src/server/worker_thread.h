@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "io/event_loop.h"
+#include "io/socket.h"
 #include "observe/counters.h"
 #include "observe/histogram.h"
 #include "observe/totals.h"
@@ -94,6 +95,9 @@ class WorkerThread {
   /// Between the two: what was prepared goes on with the counts of the places that remain
   /// (TrafficTable::continue_from).
   void continue_counts(std::shared_ptr<const std::vector<std::size_t>> former);
+  /// A connection that another process has accepted; `local` is its own end. Closed if this worker
+  /// does not listen there.
+  void take_over(io::Accepted accepted, base::Address local);
   /// Forgets what was prepared.
   void abandon();
   /// `done` when the thread has taken a turn.

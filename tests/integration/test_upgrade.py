@@ -394,17 +394,17 @@ def origin():
         process.wait()
 
 
-@pytest.mark.skipif(not LONG, reason="SALLYPORT_LONG=1")
 @pytest.mark.skipif(not (TOOLS / "bench_load").exists() or not (TOOLS / "bench_origin").exists(),
                     reason="needs the targets bench_load and bench_origin of the same build")
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.skipif(
+    not LONG, reason="SALLYPORT_LONG=1"))])
 @pytest.mark.parametrize("listen", ["", "deferred"])
-def test_50_kills_under_1000_new_connections_a_second(sallyport, origin, listen):
+def test_kills_under_1000_new_connections_a_second(sallyport, origin, listen, kills):
     """Open loop: connections begin at their time, whatever became of those before. Each is answered,
-    or had been taken by the process that was killed: closed in order if its request had been read,
-    reset by the kernel where that had just arrived."""
+    or its request had been read by the process that was killed: then it is closed in order. None is reset."""
     site = SITE.replace("@port:http@;", f"@port:http@ {listen};")
     proxy = sallyport(site, backend=f"127.0.0.1:{origin}", workers=2, patience="0")
-    rate, kills, ready = 1000, 50, []
+    rate, ready = 1000, []
     load = subprocess.Popen([TOOLS / "bench_load", "--mode", "paced", "--rate", str(rate), "--port",
                              str(proxy.port("http")), "--name", "example.com"],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -420,15 +420,16 @@ def test_50_kills_under_1000_new_connections_a_second(sallyport, origin, listen)
         report = json.loads(load.communicate()[0])
     ready.sort()
     print(f"ready again after {ready[kills // 2]} ms (median), {ready[-1]} ms at most; {report}")
-    assert report["begun"] / report["seconds"] >= rate * 0.99, "the rate was not offered"
-    assert report["latest"] < rate / 2, "the rate was offered with gaps"
     assert report["refused"] == report["failed"] == report["hanging"] == report["wrong"] == 0
+    assert report["reset"] == 0
     # What the two workers have taken at most and not answered yet: a burst each.
     assert report["closed"] <= kills * 2 * 64
-    assert report["reset"] <= kills * 8
-    assert report["answered"] + report["closed"] + report["reset"] == report["begun"]
+    assert report["answered"] + report["closed"] == report["begun"]
     assert proxy.status()["server_restarts"] == kills
-    assert ready[kills // 2] <= 300
+    if LONG:
+        assert report["begun"] / report["seconds"] >= rate * 0.99, "the rate was not offered"
+        assert report["latest"] < rate / 2, "the rate was offered with gaps"
+        assert ready[kills // 2] <= 300
 
 
 # --- sessions of TLS
