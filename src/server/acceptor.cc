@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "server/orphans.h"
+
 namespace server {
 namespace {
 
@@ -120,6 +122,7 @@ void Acceptor::begin(io::Accepted accepted) {
   // The episode is over once there is room to spare: a worker that stays full tells it once.
   if (around_.limit.open() < around_.limit.limit() / 8 * 7) told_limit_ = false;
   const int descriptor = accepted.socket.get();
+  if (accepted.peer.is_unix()) mark_as_unread(descriptor);
   around_.connections.spawn(serve_counted(around_, std::move(accepted), address_));
   around_.relief.on_accept(descriptor);
 }

@@ -25,6 +25,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr int kUnreadMark = 1;  // SO_PEEK_OFF; the first byte that is read makes it 0
+
 // tcpi_state; the kernel's header for programs does not name them.
 constexpr std::uint8_t kEstablished = 1;
 constexpr std::uint8_t kCloseWait = 8;
@@ -45,6 +47,7 @@ bool is_connected(int socket) {
 
 /// Nothing was read from it and nothing sent. Unsure counts as no.
 bool is_untouched(int socket) {
+  if (option(socket, SO_DOMAIN) == AF_UNIX) return option(socket, SO_PEEK_OFF) == kUnreadMark;
   if (option(socket, SO_PROTOCOL) != IPPROTO_TCP) return false;
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -190,6 +193,10 @@ void Orphans::settle() {
 }
 
 }  // namespace
+
+void mark_as_unread(int unix_socket) noexcept {
+  ::setsockopt(unix_socket, SOL_SOCKET, SO_PEEK_OFF, &kUnreadMark, sizeof kUnreadMark);
+}
 
 void settle_orphans(std::span<const int> descriptors, int giver, const OrphanLimits& limits) {
   Orphans orphans(giver, limits);

@@ -3,9 +3,8 @@
 //
 //   a connection of a listener, never read from, nothing sent → to the next server process, which
 //                                                             serves it as if it had accepted it
-//   any other connection over IP                            → a FIN, then what still comes is read
+//   any other of a listener, any other over IP              → a FIN, then what still comes is read
 //                                                             away, until the peer's end
-//   a connection of a listening Unix socket                 → the same
 //   all else (logs, listening sockets, epoll, ...)          → closed at once
 //
 // Why read away: the kernel answers with RST when a socket is closed in which something lies
@@ -13,10 +12,12 @@
 // that live).
 //
 // Whether a TCP connection was read from, the kernel knows: what has come (tcpi_bytes_received,
-// which counts a FIN as one) less what lies unread (SIOCINQ, which does not). Of Unix sockets it
-// does not know; theirs end. A connection to a backend is not told from a client's whose listener
-// was closed: both get a FIN. A Unix socket without a listener is left alone: the error log may be
-// one that is shared with others (systemd's journal), and shutdown() would end it for them, too.
+// which counts a FIN as one) less what lies unread (SIOCINQ, which does not). Of a Unix socket it
+// does not, so each gets a mark when it is accepted: an offset for MSG_PEEK, which nobody uses here
+// and which the kernel lowers by what is read. A connection to a backend is not told from a
+// client's whose listener was closed: both get a FIN. A Unix socket without a listener is left
+// alone: the error log may be one that is shared with others (systemd's journal), and shutdown()
+// would end it for them, too.
 #pragma once
 
 #include <chrono>
@@ -35,6 +36,9 @@ struct OrphanLimits {
   /// How much is read away of one connection.
   std::size_t bytes = std::size_t{4} << 20;
 };
+
+/// For each accepted Unix socket, before it is read from.
+void mark_as_unread(int unix_socket) noexcept;
 
 /// Owns `descriptors` from now on; `giver` (succession.h) stays the caller's. Returns when all are
 /// closed.

@@ -20,13 +20,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a recv() of the peer says: "FIN", "RST", "nothing", or the bytes.
+/// What a recv() of the peer says: "FIN", "RST" (also behind a FIN), "nothing", or the bytes.
 std::string heard(const base::Fd& socket) {
   pollfd entry{.fd = socket.get(), .events = POLLIN, .revents = 0};
   if (::poll(&entry, 1, 0) != 1) return "nothing";
   std::array<char, 100> bytes{};
   const ssize_t got = ::recv(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-  if (got == 0) return "FIN";
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (got == 0) return error == 0 ? "FIN" : "RST";
   if (got < 0) return errno == ECONNRESET ? "RST" : "error";
   return {bytes.data(), static_cast<std::size_t>(got)};
 }
@@ -179,9 +182,23 @@ class UnixOrphansTest : public OrphansTest {
   UnixOrphansTest() : OrphansTest(*base::Address::from_path("@sallyport-orphans-test")) {}
 };
 
-TEST_F(UnixOrphansTest, AClientOfAUnixSocketSeesAnOrderlyEnd) {
+TEST_F(UnixOrphansTest, WhatWasNotReadFromIsHandedOnWithWhatLiesInIt) {
   auto [client, accepted] = connect();
+  mark_as_unread(accepted.get());
   say(client, "GET");
+  orphans.push_back(std::move(accepted));
+  settle();
+  const base::Fd taken = *take(succession.taker.get());
+  ASSERT_TRUE(taken);
+  hear(taken, 3);
+  EXPECT_EQ(heard(client), "nothing");
+}
+
+TEST_F(UnixOrphansTest, WhatWasReadFromEndsInOrderWhateverLiesInIt) {
+  auto [client, accepted] = connect();
+  mark_as_unread(accepted.get());
+  say(client, "GET");
+  hear(accepted, 1);
   orphans.push_back(std::move(accepted));
   settle();
   EXPECT_EQ(heard(client), "FIN");

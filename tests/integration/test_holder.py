@@ -93,6 +93,7 @@ def assert_ends_in_order(client):
     """A FIN: a reset would raise."""
     client.socket.settimeout(20)
     assert client.socket.recv(1) == b""
+    assert client.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0, "a reset behind the FIN"
 
 
 # --- connections that were not read from
@@ -271,16 +272,21 @@ def test_an_upload_ends_with_a_fin_and_its_backend_sees_the_end(site, make_backe
         assert_ends_in_order(client)
 
 
-def test_a_connection_over_a_unix_socket_ends_in_order(site):
+def test_connections_over_a_unix_socket_are_told_apart_as_well(site):
     proxy = site()
     path = f"unix:{proxy.folder}/http.sock"
-    with Client(path) as client:
-        wait_for_accepted(proxy)
+    with Client(path) as fresh, Client(path) as begun, Client(path) as used:
+        assert used.get("/hello", host="example.com").status == 200
+        wait_for_accepted(proxy, count=3)
+        begun.send(GET[:10])
+        wait_for(lambda: proxy.status()["counters"]["connections_idle"] == 2, "its first bytes to be read")
         with killed(proxy):
-            client.send(GET)
-        assert_ends_in_order(client)
-    with Client(path) as client:
-        assert client.get("/hello", host="example.com").status == 200
+            for client in (fresh, used):
+                client.send(GET)
+            begun.send(GET[10:])
+        assert_ends_in_order(begun)
+        assert_ends_in_order(used)
+        assert fresh.response().body == b"hello"
 
 
 def test_a_process_that_drains_is_killed_and_its_clients_see_a_fin(site, backend):
