@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -95,12 +96,12 @@ class Orphans {
 };
 
 void Orphans::sort(std::span<const int> descriptors) {
-  std::vector<base::Address> listening;
+  std::unordered_set<base::Address> listening;  // may be many, and asked for each connection
   std::vector<base::Fd> connections;
   for (const int each : descriptors) {
     base::Fd descriptor(each);
     if (option(each, SO_ACCEPTCONN) == 1) {
-      listening.push_back(local_address(each));
+      listening.insert(local_address(each));
     } else if (option(each, SO_TYPE) == SOCK_STREAM && is_connected(each)) {
       connections.push_back(std::move(descriptor));
     }
@@ -109,8 +110,7 @@ void Orphans::sort(std::span<const int> descriptors) {
   poll_ = base::Fd(::epoll_create1(EPOLL_CLOEXEC));
   for (base::Fd& connection : connections) {
     const base::Address local = local_address(connection.get());
-    const bool is_client = std::ranges::any_of(
-        listening, [&](const base::Address& each) { return is_of_listener(each, local); });
+    const bool is_client = listening.contains(local) || listening.contains(wildcard_of(local));
     if (is_client && is_untouched(connection.get())) {
       untouched_.push_back(std::move(connection));
     } else if (is_client || local.is_ip()) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 namespace server {
 namespace {
@@ -78,10 +79,10 @@ base::Address local_address(int socket) noexcept {
   return base::Address::from_native(reinterpret_cast<const sockaddr*>(&storage), size);
 }
 
-bool is_of_listener(const base::Address& listening, const base::Address& local) noexcept {
-  if (listening == local) return true;
-  return listening.is_wildcard() && listening.family() == local.family() &&
-         listening.port() == local.port();
+base::Address wildcard_of(const base::Address& local) noexcept {
+  if (!local.is_ip()) return {};
+  const std::string_view all = local.family() == AF_INET ? "0.0.0.0" : "::";
+  return base::Address::from_ip(all, local.port()).value_or(base::Address());
 }
 
 }  // namespace server

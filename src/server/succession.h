@@ -36,8 +36,8 @@ enum class Given : std::uint8_t { yes, later, never };
 /// AF_UNSPEC if it has none.
 [[nodiscard]] base::Address local_address(int socket) noexcept;
 
-/// Whether a connection whose local end is `local` came in at this listening address.
-[[nodiscard]] bool is_of_listener(const base::Address& listening,
-                                  const base::Address& local) noexcept;
+/// A connection whose own end is `local` came in at a listener of just this address, or of this
+/// one: all addresses with the same port. AF_UNSPEC for Unix sockets.
+[[nodiscard]] base::Address wildcard_of(const base::Address& local) noexcept;
 
 }  // namespace server

@@ -269,14 +269,10 @@ std::vector<std::string> WorkerThread::Life::take_listeners(std::vector<WorkerLi
 }
 
 void WorkerThread::Life::take_over(io::Accepted accepted, const base::Address& local) {
-  // A listener of just this address goes before one of all.
-  auto found = std::ranges::find_if(
-      listeners, [&](const auto& open) { return open->acceptor.address() == local; });
-  if (found == listeners.end()) {
-    found = std::ranges::find_if(listeners, [&](const auto& open) {
-      return is_of_listener(open->acceptor.address(), local);
-    });
-  }
+  const auto of_address = [](const auto& open) { return open->acceptor.address(); };
+  auto found = std::ranges::find(listeners, local, of_address);
+  if (found == listeners.end())
+    found = std::ranges::find(listeners, wildcard_of(local), of_address);
   if (found == listeners.end()) return;
   (*found)->scope.spawn((*found)->acceptor.take_over(std::move(accepted)));
 }
