@@ -1,11 +1,8 @@
 #include "admission/real_ip.h"
 
-#include <algorithm>
-#include <optional>
-
-#include "base/text.h"
 #include "config/setters.h"
 #include "http/characters.h"
+#include "http/forwarded_for.h"
 
 namespace admission {
 namespace {
@@ -51,48 +48,6 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .set = config::set_flag<&O::recursive>},
 };
 
-bool is_trusted(const RealIpOptions& options, const base::Address& address) {
-  return std::ranges::any_of(
-      *options.from, [&](const base::Network& network) { return network.contains(address); });
-}
-
-// "192.0.2.1", "192.0.2.1:80", "2001:db8::1" or "[2001:db8::1]:80"; brackets are for ports only.
-std::optional<base::Address> parse_address(std::string_view text) {
-  if (const auto with_port = base::Address::from_ip_and_port(text)) {
-    return with_port->port() != 0 ? with_port : std::nullopt;
-  }
-  return text.starts_with('[') ? std::nullopt : base::Address::from_ip(text, 0);
-}
-
-// Takes addresses from the end of the list. True when all of it was taken and the last one is
-// trusted, too: the search may go on in the field before.
-bool walk_list(const RealIpOptions& options, std::string_view list, exchange::Exchange& exchange) {
-  constexpr std::string_view kSeparators = " \t,";
-  for (;;) {
-    const auto end = list.find_last_not_of(kSeparators);
-    if (end == std::string_view::npos) return false;
-    list = list.substr(0, end + 1);
-    const auto separator = list.find_last_of(kSeparators);
-    const bool is_first = separator == std::string_view::npos;
-    const auto address = parse_address(is_first ? list : list.substr(separator + 1));
-    if (!address) return false;
-    exchange.remote = *address;
-    if (!*options.recursive || !is_trusted(options, *address)) return false;
-    if (is_first) return true;
-    list = list.substr(0, separator);
-  }
-}
-
-// A list may be spread over several fields (RFC 9110 §5.3); the last one is the nearest proxy's.
-void read_forwarded_for(const RealIpOptions& options, exchange::Exchange& exchange) {
-  const auto fields = exchange.request.fields.all();
-  for (std::size_t i = fields.size(); i > 0; --i) {
-    const http::Field& field = fields[i - 1];
-    if (field.id != http::FieldName::x_forwarded_for) continue;
-    if (!walk_list(options, field.value, exchange)) return;
-  }
-}
-
 }  // namespace
 
 const config::Feature kRealIpFeature{"real_ip", kDirectives,
@@ -101,7 +56,8 @@ const config::Feature kRealIpFeature{"real_ip", kDirectives,
 void apply_real_ip(const config::Level& level, exchange::Exchange& exchange) {
   const auto& options = level.get<RealIpOptions>();
   if (options.from->empty() || exchange.remote != exchange.connection.peer) return;
-  if (!is_trusted(options, exchange.connection.peer)) return;
+  const http::ForwardedSearch search(*options.from, *options.recursive);
+  if (!search.is_trusted(exchange.connection.peer)) return;
   if (*options.header == "proxy_protocol") {
     // A PROXY header may come without addresses, or with those of Unix sockets.
     const auto& stated = exchange.connection.proxy_protocol;
@@ -109,10 +65,10 @@ void apply_real_ip(const config::Level& level, exchange::Exchange& exchange) {
     return;
   }
   if (http::intern(*options.header) == http::FieldName::x_forwarded_for) {
-    return read_forwarded_for(options, exchange);
+    return search.walk_forwarded_for(exchange.request.fields, exchange.remote);
   }
   const http::Field* field = exchange.request.fields.find(*options.header);
-  if (field != nullptr) static_cast<void>(walk_list(options, field->value, exchange));
+  if (field != nullptr) static_cast<void>(search.walk_list(field->value, exchange.remote));
 }
 
 }  // namespace admission

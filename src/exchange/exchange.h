@@ -79,6 +79,20 @@ struct Attempt {
   std::uint64_t response_length = 0;  // body bytes, without framing
 };
 
+/// Why a value with variables in it could not be evaluated (script/subject.h). Kept until whoever
+/// serves the exchange tells of it.
+struct EvaluationFailure {
+  enum class Kind : std::uint8_t {
+    none,
+    cycle,  // a variable needs itself: an empty value, as in nginx
+    too_long,  // this and what follows must end the exchange with an error
+    regex,
+    regex_steps,
+  };
+  Kind kind = Kind::none;
+  std::string_view what{};  // for the error log; in the arena or the snapshot
+};
+
 struct Exchange {
   static constexpr std::size_t kMaxAttempts = 16;
 
@@ -134,6 +148,7 @@ struct Exchange {
   // Captures of the last regular expression that matched, and named ones by slot.
   base::Captures captures;
   std::span<std::optional<std::string_view>> named_captures;
+  EvaluationFailure failure;
   std::array<char, 32> request_id{};  // $request_id, made on first use
   bool has_request_id = false;
 

@@ -99,7 +99,7 @@ bool apply_add_header(const config::Level& level, exchange::Exchange& exchange) 
   for (const AddHeaderPlan::Entry& entry : plan->entries) {
     if (!usual && !entry.always) continue;
     const std::string_view value = entry.value.evaluate(subject);
-    if (subject.overflowed) return false;
+    if (subject.failed) return false;
     if (value.empty()) {
       if (replaces(entry.id)) response.fields.remove(entry.id);
       continue;

@@ -350,6 +350,7 @@ void HttpConnection::write_access_log(Context& context, const http::h1::Response
   exchange.completed = exchange.completed || sender.ended();
   const auto& logs = context.level->get<accesslog::Logs>();
   if (!logs->empty()) context.site.access_log().write(*logs, exchange);
+  static_cast<void>(failed_evaluation(context));  // it is too late for an answer
 }
 
 // Once for each exchange: byte counts, counters, the access log.

@@ -114,6 +114,10 @@ struct Answer {
   bool close_silently = false;  // no response at all
 };
 
+/// If values with variables could not be evaluated since this was asked last: says so in the error
+/// log, counts it, and gives what the request must end with; nothing for what nginx lets pass.
+[[nodiscard]] std::optional<Answer> failed_evaluation(Context& context);
+
 /// Before a final head is sent: whether the connection may serve another request, said to the
 /// responder.
 void decide_keep_alive(Context& context);

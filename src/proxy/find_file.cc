@@ -94,6 +94,7 @@ class Finder {
   std::expected<FilePath, Answer> path_of_uri() {
     context_.take_time();
     const auto path = content::find_path(plan_, exchange_, context_.encoded_slash());
+    if (const auto failed = failed_evaluation(context_)) return std::unexpected(*failed);
     if (path) return *path;
     return std::unexpected(no_path(path.error()));
   }
@@ -143,6 +144,7 @@ class Finder {
     for (const script::Value& value : plan_.index) {
       context_.take_time();
       const std::string_view name = value.evaluate(exchange_);
+      if (auto failed = failed_evaluation(context_)) return failed;
       if (name.empty()) continue;
       if (name.starts_with('/')) return redirect_to(name);
       const auto path = content::path_in(*directory, name, exchange_.arena);

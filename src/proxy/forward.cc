@@ -177,6 +177,7 @@ async::Task<std::optional<Answer>> Forwarder::run() {
     log(context_, Level::error, made.error().context);
     co_return Answer{.status = 500};
   }
+  if (auto answer = failed_evaluation(context_)) co_return answer;
   if (destination_.https && plan_.tls_policy == nullptr) {
     log(context_, Level::error,
         "no authorities are known to verify an https backend by: set "
@@ -259,6 +260,7 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
     if (certificate_ != nullptr) tls.context = certificate_->context.get();
     tls.context_id = tls.context->id();
     std::string_view name = plan_.tls_name.evaluate(exchange_);
+    if (auto answer = failed_evaluation(context_)) co_return answer;
     // As nginx does: the name without a port.
     if (const auto colon = name.rfind(':');
         colon != std::string_view::npos && (name.ends_with(']') || name.find(':') == colon)) {
@@ -297,7 +299,7 @@ bool Forwarder::choose_certificate() {
   script::Subject subject(exchange_);
   const std::string_view certificate = named.certificate.evaluate(subject);
   const std::string_view key = named.key.evaluate(subject);
-  if (subject.overflowed) {  // an empty name would mean no certificate
+  if (subject.failed) {  // an empty name would mean no certificate
     context_.count(Counter::upstream_certificate_names_refused);
     log(context_, Level::error,
         "no file is opened: the name that the variables in \"proxy_ssl_certificate\" or its key "
@@ -495,6 +497,11 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
   // What the client sent behind a failed upgrade was meant for the other protocol.
   if (upgrade_ || (streams_body_ && !context_.body.ended())) context_.close_after = true;
   if (!make_response(context_, plan_)) {
+    if (auto failed = failed_evaluation(context_)) {
+      answer_ = *failed;
+      context_.close_after = true;
+      co_return Verdict::failed;
+    }
     co_return refuse_response("upstream sent too many header fields");
   }
   http::h1::BodyReader& body =

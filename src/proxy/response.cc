@@ -157,8 +157,9 @@ bool make_response(Context& context, const ForwardPlan& plan) {
     if (check_connection && named_by_connection(from.fields, field)) continue;
     fits = fits && response.fields.add(field);
   }
-  return fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
+  fits = fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
          filter::apply_add_header(*context.level, exchange);
+  return fits && exchange.failure.kind <= exchange::EvaluationFailure::Kind::cycle;
 }
 
 async::Task<base::Result<void>> respond(Context& context, Answer answer) {

@@ -75,10 +75,10 @@ std::optional<Answer> rewrite(Context& context, const config::Level& level) {
     case Outcome::Kind::redirect:
       return Answer{.status = outcome.status,
                     .location = content::absolute_location(outcome.location, context.exchange)};
-    case Outcome::Kind::exhausted:
-      context.count(observe::Counter::limit_regex_steps);
-      [[fallthrough]];
-    case Outcome::Kind::failed: return Answer{.status = 500};
+    case Outcome::Kind::failed: {
+      const auto failed = failed_evaluation(context);
+      return failed ? failed : Answer{.status = 500};
+    }
   }
   return std::nullopt;
 }

@@ -179,6 +179,7 @@ async::Task<Step> pass_phases(Context& context) {
   if (!answer) answer = authorise(context);
   if (!answer) answer = inspect(context);
   if (!answer) answer = try_files(context);
+  if (!answer) answer = failed_evaluation(context);
   if (!answer && context.reroute == Reroute::none) answer = co_await produce_content(context);
   co_return answer;
 }
@@ -207,6 +208,7 @@ async::Task<void> serve(Context& context) {
     if (answer || context.reroute == Reroute::none) break;
   }
   if (!answer) co_return;
+  if (const Step failed = failed_evaluation(context)) answer = failed;
   drop_body(context);
   if (!co_await respond(context, *answer)) context.close_after = true;
 }

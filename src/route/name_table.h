@@ -9,11 +9,10 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "script/name_hash.h"
 #include "script/pattern.h"
 
 namespace route {
@@ -25,11 +24,13 @@ struct NameMatch {
 
 class NameTable {
  public:
-  enum class Added { ok, duplicate, invalid };
+  using Added = script::NameHash::Added;
 
   /// "example.com", "*.example.com", ".example.com" (both of the former), "mail.*", "" (no name).
   /// In any letter case. `invalid`: a star elsewhere. `duplicate`: the first one stays.
-  [[nodiscard]] Added add(std::string_view name, std::size_t value);
+  [[nodiscard]] Added add(std::string_view name, std::size_t value) {
+    return names_.add(name, static_cast<std::uint32_t>(value));
+  }
   void add(script::Pattern pattern, std::size_t value);
 
   [[nodiscard]] bool has_patterns() const noexcept { return !patterns_.empty(); }
@@ -40,22 +41,11 @@ class NameTable {
                                               script::Slots slots) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  using Map = std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>>;
-  [[nodiscard]] static Added insert(Map& map, std::string key, std::size_t value);
-
   struct Entry {
     script::Pattern pattern;
     std::size_t value;
   };
-  Map exact_;
-  Map leading_;  // ".example.com" for "*.example.com"
-  Map trailing_;  // "mail." for "mail.*"
+  script::NameHash names_;
   std::vector<Entry> patterns_;
 };
 

@@ -14,7 +14,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"gzip_ratio", "language"},
     {"http2", "http2"},
     {"http3", "later-http3"},
-    {"invalid_referer", "language"},
     {"is_request_port", "language"},
     {"limit_conn_status", "language"},
     {"limit_rate", "language"},

@@ -63,9 +63,6 @@ std::string_view unescape_redirect(std::string_view url, base::Arena& arena) {
   return {room.data(), made};
 }
 
-constexpr std::string_view kExhausted =
-    "a regular expression took too many steps: make it simpler, without nested repetitions";
-
 }  // namespace
 
 class Program::Run {
@@ -86,8 +83,9 @@ class Program::Run {
       settings_ = statement.settings;
       const bool goes_on =
           std::visit([this](const auto& what) { return execute(what); }, statement.what);
-      if (!subject_.overflowed) return goes_on;
-      return fail(Outcome::Kind::failed, "a value grew beyond 1 MB: see which variables are in it");
+      if (!subject_.failed) return goes_on;
+      outcome_ = {.kind = Outcome::Kind::failed};
+      return false;
     });
   }
 
@@ -150,7 +148,7 @@ class Program::Run {
 
   bool replace(const Rewrite& rewrite, std::string_view path, std::string_view args) {
     trace("rewritten data: \"", path, "\", args: \"", args, "\"");
-    if (path.empty()) return fail(Outcome::Kind::failed, "the rewritten URI has a zero length");
+    if (path.empty()) return fail("the rewritten URI has a zero length");
     exchange_.uri = path;
     exchange_.args = args;
     exchange_.uri_changed = true;
@@ -186,9 +184,11 @@ class Program::Run {
   std::optional<bool> match(const Pattern& pattern, std::string_view text, std::string_view shown) {
     const auto matched = pattern.match(text, subject_);
     if (!matched) {
-      const bool limit = matched.error().is(base::ErrorCode::exhausted);
-      fail(limit ? Outcome::Kind::exhausted : Outcome::Kind::failed,
-           limit ? kExhausted : matched.error().context);
+      const bool steps = matched.error().is(base::ErrorCode::exhausted);
+      using Kind = exchange::EvaluationFailure::Kind;
+      subject_.fail(steps ? Kind::regex_steps : Kind::regex,
+                    subject_.arena.join("the regular expression \"", pattern.regex().pattern(), "\" ",
+                                        steps ? "reached its step limit" : "failed"));
       return std::nullopt;
     }
     if (!*matched) subject_.captures.count = 0;  // as in nginx: $1 is empty from here on
@@ -211,7 +211,8 @@ class Program::Run {
       size += views[i].size();
     }
     if (size > Value::kMaxSize) {
-      subject_.overflowed = true;
+      subject_.fail(exchange::EvaluationFailure::Kind::too_long,
+                    "a value of a rewrite directive is longer than 1 MB");
       return {};
     }
     return subject_.arena.concat(views);
@@ -231,9 +232,9 @@ class Program::Run {
     if (settings_.log) host_.trace(subject_.arena.join(std::string_view(parts)...));
   }
 
-  bool fail(Outcome::Kind kind, std::string_view why) {
+  bool fail(std::string_view why) {
     host_.fail(why);
-    outcome_ = {.kind = kind};
+    outcome_ = {.kind = Outcome::Kind::failed};
     return false;
   }
 

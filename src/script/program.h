@@ -57,8 +57,7 @@ struct Outcome {
     relocate,   // the path has changed: a location is looked for anew
     answer,     // `returned` says which
     redirect,   // to `location` with `status`
-    failed,     // 500; the host was told why
-    exhausted,  // the same, by a regular expression's step limit
+    failed,  // 500; why is in the exchange's failure, or the host was told
   };
   Kind kind = Kind::next;
   const Return* returned = nullptr;

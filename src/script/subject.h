@@ -38,8 +38,14 @@ struct Subject {
   exchange::Exchange* exchange = nullptr;  // null: not HTTP, and HTTP's variables have no value
   base::TimePoint now;
   base::WallTime wall;
-  /// A value passed Value::kMaxSize and came out empty. The exchange must end with an error.
-  bool overflowed = false;
+  /// A value could not be computed and came out empty. The exchange must end with an error.
+  bool failed = false;
+  unsigned depth = 0;   // how many variables are being computed for one another
+  bool cycled = false;  // they went too deep, and the outermost one is not done yet
+
+  /// Notes it, here and in the exchange: the gravest failure is what is told. `what` lives as long
+  /// as the arena.
+  void fail(exchange::EvaluationFailure::Kind kind, std::string_view what) noexcept;
 };
 
 }  // namespace script

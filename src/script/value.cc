@@ -114,7 +114,6 @@ Piece Piece::capture(std::size_t group) {
 Piece Piece::variable(std::string name, Variable variable) {
   Piece piece;
   piece.kind_ = variable.get != nullptr ? Kind::variable : Kind::slot;
-  piece.index_ = variable.slot;
   piece.text_ = std::move(name);
   piece.variable_ = std::move(variable);
   return piece;
@@ -155,7 +154,8 @@ std::string_view Value::evaluate_all(Subject& subject) const {
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     views[i] = pieces_[i].evaluate(subject).value_or(std::string_view{});
     if (views[i].size() > kMaxSize - size) {
-      subject.overflowed = true;
+      subject.fail(exchange::EvaluationFailure::Kind::too_long,
+                   "a value with variables in it is longer than a megabyte");
       return {};
     }
     size += views[i].size();

@@ -39,8 +39,12 @@ class Piece {
   [[nodiscard]] std::optional<std::string_view> evaluate(Subject& subject) const {
     switch (kind_) {
       case Kind::literal: return text_;
-      case Kind::variable: return variable_.get(subject, Suffix{variable_.suffix, variable_.tag});
-      case Kind::slot: return index_ < subject.slots.size() ? subject.slots[index_] : std::nullopt;
+      case Kind::variable:
+        if (variable_.definition == nullptr || variable_.definition->source == nullptr) {
+          return variable_.get(subject, Suffix{variable_.suffix, variable_.tag});
+        }
+        [[fallthrough]];
+      case Kind::slot: return variable_.definition->value(subject);
       case Kind::capture: break;
     }
     if (index_ >= subject.captures.count) return std::nullopt;

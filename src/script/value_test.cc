@@ -127,9 +127,9 @@ TEST_F(ValueTest, TakesManyPieces) {
 
 TEST_F(ValueTest, EndsAtItsCeiling) {
   EXPECT_EQ(evaluate("$big-").size(), Value::kMaxSize / 2 + 2);
-  EXPECT_FALSE(subject.overflowed);
+  EXPECT_FALSE(subject.failed);
   EXPECT_EQ(evaluate("$big$big"), "");
-  EXPECT_TRUE(subject.overflowed);
+  EXPECT_TRUE(subject.failed);
 }
 
 TEST_F(ValueTest, IsTrueUnlessEmptyOrZero) {

@@ -51,6 +51,8 @@ std::optional<Variable> Variables::use(std::string_view name, config::Position a
     if (spec->kind == VariableSpec::Kind::family)
       variable.suffix = lowered.substr(spec->name.size());
     if (spec->prepare != nullptr) variable.tag = spec->prepare(variable.suffix);
+    // Whatever has a family's name may be defined later.
+    if (spec->kind == VariableSpec::Kind::family) variable.definition = &slot(lowered).definition;
     variable.secret = spec->is_secret != nullptr && spec->is_secret(variable.suffix);
     return variable;
   }
@@ -59,10 +61,10 @@ std::optional<Variable> Variables::use(std::string_view name, config::Position a
                       fmt::format("it comes with the part \"{}\"", later->stage));
     return std::nullopt;
   }
-  Slot& found = slot(lowered);
+  Slot& found = place(lowered);
   if (!found.declared) found.uses.push_back(at);
   Variable variable;
-  variable.slot = found.index;
+  variable.definition = &found.definition;
   return variable;
 }
 
@@ -76,17 +78,62 @@ std::optional<std::size_t> Variables::declare(std::string_view name, config::Pos
                       "a variable of that name exists; give the group another one");
     return std::nullopt;
   }
-  Slot& found = slot(lowered);
+  Slot& found = place(lowered);
   found.declared = true;
   found.uses.clear();
-  return found.index;
+  return found.definition.slot;
+}
+
+void Variables::define(std::string_view name, std::unique_ptr<const Source> source, Caching caching,
+                       config::Position at, config::Diagnostics& diagnostics) {
+  const std::string lowered = base::lower(name);
+  if (exact_.contains(lowered) || find_unsupported(lowered) != nullptr) {
+    diagnostics.error(at, fmt::format("the duplicate \"{}\" variable", name),
+                      "a variable of that name exists; take another one");
+    return;
+  }
+  // A slot for whoever uses it; uses of a family's name had no need of one so far.
+  Slot& found = find(lowered) != nullptr ? place(lowered) : slot(lowered);
+  found.declared = true;
+  found.uses.clear();
+  found.definition.source = std::move(source);
+  found.definition.cached = caching == Caching::whole_exchange;
 }
 
 Variables::Slot& Variables::slot(std::string_view name) {
   if (const auto found = slots_.find(name); found != slots_.end()) return found->second;
-  Slot added;
-  added.index = slots_.size();
-  return slots_.emplace(std::string(name), std::move(added)).first->second;
+  Slot& added = slots_[std::string(name)];
+  added.definition.name = name;
+  return added;
+}
+
+// One that has room in each exchange.
+Variables::Slot& Variables::place(std::string_view name) {
+  Slot& found = slot(name);
+  if (found.definition.slot == kNoSlot) found.definition.slot = slot_count_++;
+  return found;
+}
+
+std::optional<std::string_view> Definition::compute(Subject& subject) const {
+  if (subject.depth == kMaxDepth) {
+    subject.cycled = true;
+    subject.fail(exchange::EvaluationFailure::Kind::cycle,
+                 subject.arena.join("cycle while evaluating variable \"", name, "\""));
+    return std::nullopt;
+  }
+  // What is not kept would be computed again by each of those that need it, and twice as often with
+  // each level.
+  if (subject.cycled && !cached) return std::nullopt;
+  ++subject.depth;
+  const auto computed = source->compute(subject);
+  if (--subject.depth == 0) subject.cycled = false;
+  if (cached && computed && slot < subject.slots.size()) subject.slots[slot] = computed;
+  return computed;
+}
+
+void Subject::fail(exchange::EvaluationFailure::Kind kind, std::string_view what) noexcept {
+  if (kind != exchange::EvaluationFailure::Kind::cycle) failed = true;
+  if (exchange != nullptr && kind > exchange->failure.kind) exchange->failure = {kind, what};
 }
 
 void Variables::finish(config::Diagnostics& diagnostics) const {

@@ -4,11 +4,16 @@
 // needs; at run time there are no names. Names of regular expressions' groups become slots. A use
 // may stand before the regular expression that gives it its meaning, so an unknown name gets a slot
 // too, and finish() reports those that nobody declared.
+//
+// A slot may have a Source, which computes its value when it is first needed: maps and their kind.
+// As in nginx the value then stays for the rest of the exchange, unless the variable is volatile,
+// and whoever writes the slot (`set`, a group) takes the source's place.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -61,15 +66,50 @@ struct UnsupportedVariable {
 /// The version of nginx whose language is spoken: $nginx_version.
 inline constexpr std::string_view kNginxVersion = "1.31.5";
 
+/// What computes a variable that the configuration defines. Immutable, shared by threads.
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// The value, which lives as long as the subject's arena and this source. Nothing: it has none.
+  [[nodiscard]] virtual std::optional<std::string_view> compute(Subject& subject) const = 0;
+};
+
+inline constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
+
+/// What a name with a slot means. Its address is the same as long as its Variables live, so that a
+/// use may stand before the definition and needs no look-up later.
+struct Definition {
+  /// How deep variables may need one another; a variable that needs itself ends there (nginx's
+  /// bound).
+  static constexpr unsigned kMaxDepth = 100;
+
+  std::string name;
+  std::size_t slot = kNoSlot;
+  std::unique_ptr<const Source> source;  // null: the slot is all there is
+  bool cached = true;
+
+  [[nodiscard]] std::optional<std::string_view> value(Subject& subject) const {
+    if (slot < subject.slots.size()) {
+      if (const auto& kept = subject.slots[slot]) return kept;
+    }
+    return source != nullptr ? compute(subject) : std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] std::optional<std::string_view> compute(Subject& subject) const;
+};
+
 /// A resolved name.
 struct Variable {
-  static constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
   Getter get = nullptr;  // null: a slot
-  std::size_t slot = kNoSlot;
+  const Definition* definition = nullptr;  // of a slot, or what may take a family's place
   std::string suffix;
   std::uint32_t tag = 0;
   bool secret = false;
 };
+
+/// whole_exchange: computed once. none: at each use (nginx's `volatile`).
+enum class Caching : std::uint8_t { whole_exchange, none };
 
 class Variables {
  public:
@@ -88,21 +128,28 @@ class Variables {
   [[nodiscard]] std::optional<std::size_t> declare(std::string_view name, config::Position at,
                                                    config::Diagnostics& diagnostics);
 
+  /// Gives `name`, without its '$' and in any letter case, a source; of several the last one
+  /// counts. It may take the place of one name of a family, as $http_x. Reported when a table has
+  /// the very name.
+  void define(std::string_view name, std::unique_ptr<const Source> source, Caching caching,
+              config::Position at, config::Diagnostics& diagnostics);
+
   /// Reports every use of a name that nobody declared: `unknown "x" variable`.
   void finish(config::Diagnostics& diagnostics) const;
 
   /// How many slots an exchange needs.
-  [[nodiscard]] std::size_t slot_count() const noexcept { return slots_.size(); }
+  [[nodiscard]] std::size_t slot_count() const noexcept { return slot_count_; }
 
  private:
   struct Slot {
-    std::size_t index = 0;
+    Definition definition;
     bool declared = false;
     std::vector<config::Position> uses;  // until it is declared
   };
   [[nodiscard]] const VariableSpec* find(std::string_view name) const noexcept;
   [[nodiscard]] const UnsupportedVariable* find_unsupported(std::string_view name) const noexcept;
   Slot& slot(std::string_view name);
+  Slot& place(std::string_view name);
   [[nodiscard]] std::string hint_for(std::string_view name) const;
 
   std::span<const VariableTable> tables_;
@@ -111,6 +158,7 @@ class Variables {
   std::vector<const VariableSpec*> families_;
   std::set<const VariableSpec*> used_;
   std::map<std::string, Slot, std::less<>> slots_;
+  std::size_t slot_count_ = 0;
 };
 
 }  // namespace script

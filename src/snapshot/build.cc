@@ -17,6 +17,8 @@
 #include "filter/add_header.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
+#include "script/data_directives.h"
+#include "script/referer.h"
 #include "script/rewrite_directives.h"
 #include "tls/tls_directives.h"
 #include "upstream/upstream_directives.h"
@@ -44,6 +46,15 @@ content::StaticSurroundings::Location static_location(const Level& level) {
 bool is_place(Context context) {
   return context == Context::server || context == Context::location ||
          context == Context::if_in_location;
+}
+
+// nginx's: a server without a name has the empty one.
+std::span<const config::Word> server_names(const Level& level) {
+  static const config::Word kNoName;
+  const Level* server = level.enclosing(Context::server);
+  const auto* options = server != nullptr ? server->find<route::ServerOptions>() : nullptr;
+  if (options == nullptr || options->names.empty()) return {&kNoName, 1};
+  return options->names;
 }
 
 class Builder {
@@ -100,6 +111,7 @@ void Builder::provision(Level& level) {
   content::provision_error_pages(level, variables_, diagnostics_);
   const Context context = level.context();
   if (context == Context::server || context == Context::location) {
+    script::provision_referers(level, server_names, diagnostics_);
     script::provision_program(level, variables_, diagnostics_);
     content::provision_try_files(level, variables_, diagnostics_);
   }
@@ -119,6 +131,7 @@ void Builder::number(Level& level) {
 }
 
 void Builder::build(Level& http) {
+  script::provision_data(http, variables_, diagnostics_);
   provision(http);
   for (const auto& child : http.children()) {
     if (child->context() != Context::server) continue;

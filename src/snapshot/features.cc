@@ -16,6 +16,8 @@
 #include "proxy/forward_options.h"
 #include "route/route_options.h"
 #include "script/rewrite_directives.h"
+#include "script/data_directives.h"
+#include "script/referer.h"
 #include "snapshot/machine_directives.h"
 #include "snapshot/process_directives.h"
 #include "snapshot/tuning_directives.h"
@@ -30,6 +32,8 @@ std::span<const config::Feature> features() noexcept {
       kProcessFeature,
       kMachineFeature,
       kTuningFeature,
+      script::kDataFeature,
+      script::kRefererFeature,
       route::kFeature,
       tls::kFeature,
       proxy::kClientFeature,

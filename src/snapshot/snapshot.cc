@@ -103,10 +103,7 @@ ProcessOptions process_options(const config::Level& root, bool compat) {
 
 // Directives that make variables and are refused so far: what uses their variables is no mistake.
 bool has_unset_variables(std::span<const config::Directive> directives) {
-  constexpr std::string_view kMakers[] = {"map",
-                                          "geo",
-                                          "set",
-                                          "split_clients",
+  constexpr std::string_view kMakers[] = {"set",
                                           "auth_request_set",
                                           "perl_set",
                                           "js_set",

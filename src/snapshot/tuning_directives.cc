@@ -44,6 +44,10 @@ void text(Binding& binding) {
   tell(binding, kWhy);
 }
 
+/// Of nginx's hash tables, which are in every file: ours grow by themselves. Nothing is told, since
+/// nothing is lost.
+void hash_size(Binding& binding) { static_cast<void>(config::read_number(binding, 0, 1)); }
+
 constexpr std::string_view kNoMutex =
     "the kernel wakes one worker for each new connection, no mutex is needed";
 constexpr std::string_view kTakesAll = "a worker always takes all connections that wait";
@@ -216,6 +220,66 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .syntax = "NAME threads=NUMBER [max_queue=NUMBER]",
      .documentation = "For nginx's files, without effect: no thread waits for a disk.",
      .set = set_thread_pool},
+    {.name = "map_hash_bucket_size",
+     .contexts = Context::http,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "map_hash_max_size",
+     .contexts = Context::http,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "proxy_headers_hash_bucket_size",
+     .contexts = config::kHttpServerLocation,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "proxy_headers_hash_max_size",
+     .contexts = config::kHttpServerLocation,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "referer_hash_bucket_size",
+     .contexts = Context::server | Context::location,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "referer_hash_max_size",
+     .contexts = Context::server | Context::location,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "server_names_hash_bucket_size",
+     .contexts = Context::http,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "server_names_hash_max_size",
+     .contexts = Context::http,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "types_hash_bucket_size",
+     .contexts = config::kHttpServerLocation,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "types_hash_max_size",
+     .contexts = config::kHttpServerLocation,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "variables_hash_bucket_size",
+     .contexts = Context::http,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
+    {.name = "variables_hash_max_size",
+     .contexts = Context::http,
+     .syntax = "NUMBER",
+     .documentation = "For nginx's files, without effect: tables grow by themselves.",
+     .set = hash_size},
 };
 
 }  // namespace
