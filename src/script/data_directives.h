@@ -21,7 +21,8 @@ struct DataBlocks {
 
 extern const config::Feature kDataFeature;
 
-/// Defines the variables of all blocks of the http level, and $invalid_referer. Anywhere before variables.finish().
+/// Defines the variables of all blocks of the http level, and $invalid_referer. Anywhere before
+/// variables.finish().
 void provision_data(const config::Level& http, Variables& variables,
                     config::Diagnostics& diagnostics);
 

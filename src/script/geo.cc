@@ -41,8 +41,7 @@ base::Address Geo::address_of(Subject& subject) const {
   if (address_) {
     const std::string_view text = address_->evaluate(subject);
     // Brackets are for ports, which nginx does not read here either.
-    const auto read =
-        text.starts_with('[') ? std::nullopt : base::Address::from_ip(text, 0);
+    const auto read = text.starts_with('[') ? std::nullopt : base::Address::from_ip(text, 0);
     if (!read) return {};
     address = *read;
   } else if (subject.exchange != nullptr) {

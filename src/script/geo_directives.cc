@@ -73,8 +73,7 @@ std::optional<GeoNetwork> GeoCompiler::read_network(const Word& word) {
     diagnostics_.error(word.at, fmt::format("invalid network \"{}\"", word.text),
                        "an address, or a block such as 192.0.2.0/24");
   } else if (network->had_host_bits) {
-    diagnostics_.warning(word.at,
-                         fmt::format("low address bits of {} are meaningless", word.text));
+    diagnostics_.warning(word.at, fmt::format("low address bits of {} are meaningless", word.text));
   }
   return network;
 }
@@ -103,9 +102,9 @@ void GeoCompiler::add_network(const Word& key, const Word& value) {
 void GeoCompiler::add_range(const Word& key, const Word& value) {
   if (key.text == "default") {
     if (range_default_) {
-      diagnostics_.error(
-          key.at, fmt::format("duplicate default geo range value: \"{}\", old value: \"{}\"",
-                              value.text, geo_.text_of(*range_default_)));
+      diagnostics_.error(key.at,
+                         fmt::format("duplicate default geo range value: \"{}\", old value: \"{}\"",
+                                     value.text, geo_.text_of(*range_default_)));
     }
     range_default_ = geo_.outcome(value.text);
     return;

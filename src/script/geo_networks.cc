@@ -48,9 +48,7 @@ std::optional<GeoNetwork> GeoNetwork::parse(std::string_view text) {
   return network;
 }
 
-Ipv6Number GeoNetwork::last() const noexcept {
-  return first | host_bits(ipv6 ? 128 : 32, prefix);
-}
+Ipv6Number GeoNetwork::last() const noexcept { return first | host_bits(ipv6 ? 128 : 32, prefix); }
 
 // Leaves each network once, with the outcome that came last, sorted: the wider ones first.
 void GeoNetworks::settle(std::vector<Event>& events, const Geo& geo,

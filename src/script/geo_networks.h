@@ -53,8 +53,7 @@ class GeoNetworks {
   template <class Key>
   [[nodiscard]] static IntervalTable<Key> flatten(std::vector<Event>& events, const Geo& geo,
                                                   config::Diagnostics& diagnostics);
-  static void settle(std::vector<Event>& events, const Geo& geo,
-                     config::Diagnostics& diagnostics);
+  static void settle(std::vector<Event>& events, const Geo& geo, config::Diagnostics& diagnostics);
 
   std::vector<Event> ipv4_;
   std::vector<Event> ipv6_;

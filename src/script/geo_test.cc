@@ -58,8 +58,9 @@ class GeoTest : public ::testing::Test, protected config::testing::Loaded {
 };
 
 TEST_F(GeoTest, TheLongestPrefixCounts) {
-  load("geo $v { default d; 10.1.2.0/24 c; 10.0.0.0/8 a; 10.1.0.0/16 b; 10.1.2.3 one; "
-       "255.255.255.255 all; 2001:db8::/32 six; 2001:db8::1 first; }");
+  load(
+      "geo $v { default d; 10.1.2.0/24 c; 10.0.0.0/8 a; 10.1.0.0/16 b; 10.1.2.3 one; "
+      "255.255.255.255 all; 2001:db8::/32 six; 2001:db8::1 first; }");
   EXPECT_THAT(messages(), IsEmpty());
   EXPECT_EQ(get("10.9.9.9"), "a");
   EXPECT_EQ(get("10.1.9.9"), "b");
@@ -92,9 +93,10 @@ TEST_F(GeoTest, TheAddressMayComeFromAVariable) {
 }
 
 TEST_F(GeoTest, RangesMayLieWithinEarlierOnes) {
-  load("geo $v { ranges; default d; 10.0.0.0-10.0.0.255 a; 10.0.0.10-10.0.0.20 b; "
-       "10.0.0.0-10.0.0.0 first; 10.0.0.255-10.0.0.255 last; 10.1.0.5-10.3.0.4 wide; "
-       "255.255.255.0-255.255.255.255 none; }");
+  load(
+      "geo $v { ranges; default d; 10.0.0.0-10.0.0.255 a; 10.0.0.10-10.0.0.20 b; "
+      "10.0.0.0-10.0.0.0 first; 10.0.0.255-10.0.0.255 last; 10.1.0.5-10.3.0.4 wide; "
+      "255.255.255.0-255.255.255.255 none; }");
   EXPECT_THAT(messages(), IsEmpty());
   EXPECT_EQ(get("10.0.0.9"), "a");
   EXPECT_EQ(get("10.0.0.10"), "b");
@@ -112,14 +114,16 @@ TEST_F(GeoTest, RangesMayLieWithinEarlierOnes) {
 }
 
 TEST_F(GeoTest, DeletesWhatAnIncludedFileBrought) {
-  load("geo $v { default d; 10.0.0.0/8 a; 10.1.0.0/16 b; delete 10.1.0.0/16; delete 10.2.0.0/16; }");
+  load(
+      "geo $v { default d; 10.0.0.0/8 a; 10.1.0.0/16 b; delete 10.1.0.0/16; delete 10.2.0.0/16; }");
   EXPECT_THAT(messages(), ElementsAre(HasSubstr("no network \"10.2.0.0/16\" to delete")));
   EXPECT_EQ(get("10.1.0.1"), "a");
 }
 
 TEST_F(GeoTest, DeletesRanges) {
-  load("geo $v { ranges; 10.0.0.0-10.0.0.9 a; 10.0.1.0-10.0.1.9 b; delete 10.0.0.0-10.0.0.9; "
-       "delete 10.0.1.0-10.0.1.8; }");
+  load(
+      "geo $v { ranges; 10.0.0.0-10.0.0.9 a; 10.0.1.0-10.0.1.9 b; delete 10.0.0.0-10.0.0.9; "
+      "delete 10.0.1.0-10.0.1.8; }");
   EXPECT_THAT(messages(),
               ElementsAre(HasSubstr("no address range \"10.0.1.0-10.0.1.8\" to delete")));
   EXPECT_EQ(get("10.0.0.1"), "");
@@ -142,8 +146,9 @@ TEST_F(GeoTest, PassesOverProxiesInTheList) {
 }
 
 TEST_F(GeoTest, ReportsMistakesInNginxsWords) {
-  load("geo $v { default a; default b; 10.0.0.0/33 x; 10.0.0.1/8 y; nonsense z; a; b c d; ranges; "
-       "proxy x; 10.0.0.0/8 again; }");
+  load(
+      "geo $v { default a; default b; 10.0.0.0/33 x; 10.0.0.1/8 y; nonsense z; a; b c d; ranges; "
+      "proxy x; 10.0.0.0/8 again; }");
   EXPECT_THAT(
       messages(),
       ElementsAre(HasSubstr("invalid network \"10.0.0.0/33\""),
@@ -159,8 +164,9 @@ TEST_F(GeoTest, ReportsMistakesInNginxsWords) {
 }
 
 TEST_F(GeoTest, ReportsRanges) {
-  load("geo $v { ranges; default a; default b; 10.0.0.4-10.0.0.9 x; 10.0.0.5-10.0.0.15 y; "
-       "10.0.0.0-10.0.0.5 z; 10.0.0.9-10.0.0.0 r; 10.0.0.0 s; ::1-::2 t; 10.0.0.4-10.0.0.9 u; }");
+  load(
+      "geo $v { ranges; default a; default b; 10.0.0.4-10.0.0.9 x; 10.0.0.5-10.0.0.15 y; "
+      "10.0.0.0-10.0.0.5 z; 10.0.0.9-10.0.0.0 r; 10.0.0.0 s; ::1-::2 t; 10.0.0.4-10.0.0.9 u; }");
   EXPECT_THAT(
       messages(),
       ElementsAre(HasSubstr("duplicate default geo range value: \"b\", old value: \"a\""),
@@ -248,9 +254,9 @@ TEST(GeoRanges, AgreeWithAnArrayOfAddresses) {
       const auto a = static_cast<std::uint32_t>(random() % 64);
       const auto b = std::min<std::uint32_t>(63, a + static_cast<std::uint32_t>(random() % 20));
       // Within one earlier range, or where nothing is: else it would be an error.
-      const bool within = std::ranges::all_of(
-          std::span(addresses).subspan(a, b - a + 1),
-          [&](Geo::Outcome outcome) { return outcome == addresses[a]; });
+      const bool within =
+          std::ranges::all_of(std::span(addresses).subspan(a, b - a + 1),
+                              [&](Geo::Outcome outcome) { return outcome == addresses[a]; });
       if (!within) continue;
       const std::size_t errors = diagnostics.error_count();
       const Geo::Outcome outcome = geo.outcome(std::to_string(i));

@@ -63,7 +63,8 @@ class IntervalTable {
 
   std::vector<Key> starts_;  // the first one is 0
   std::vector<std::uint32_t> values_;
-  std::vector<std::uint32_t> index_;  // the interval of each bucket's first number, and the last one
+  std::vector<std::uint32_t>
+      index_;  // the interval of each bucket's first number, and the last one
 };
 
 }  // namespace script

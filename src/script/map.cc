@@ -25,8 +25,7 @@ std::optional<Map::Outcome> Map::find(std::string_view text, Subject& subject) c
       subject.fail(steps ? exchange::EvaluationFailure::Kind::regex_steps
                          : exchange::EvaluationFailure::Kind::regex,
                    subject.arena.join("the regular expression \"", entry.pattern.regex().pattern(),
-                                      "\" of a map ",
-                                      steps ? "reached its step limit" : "failed"));
+                                      "\" of a map ", steps ? "reached its step limit" : "failed"));
       return std::nullopt;
     }
     if (*matched) return entry.outcome;

@@ -34,9 +34,7 @@ class Map final : public Source {
   [[nodiscard]] NameHash::Added add(std::string_view key, Outcome outcome) {
     return host_names_ ? names_.add(key, outcome) : names_.add_exact(key, outcome);
   }
-  void add(Pattern pattern, Outcome outcome) {
-    patterns_.push_back({std::move(pattern), outcome});
-  }
+  void add(Pattern pattern, Outcome outcome) { patterns_.push_back({std::move(pattern), outcome}); }
   void set_default(Outcome outcome) noexcept { default_ = outcome; }
 
   /// A regular expression that matches sets the subject's captures, which the value may use. One

@@ -190,12 +190,12 @@ TEST_F(MapTest, ReportsMistakesInNginxsWords) {
               ElementsAre(HasSubstr("invalid variable name \"v\"")));
 }
 TEST_F(MapTest, ReportsEntries) {
-  EXPECT_THAT(errors_of("map $arg_x $v { a; b 1 2; default 1; default 2; k 1; K 2; ~( 1; }"),
-              ElementsAre(HasSubstr("invalid number of the map parameters"),
-                          HasSubstr("invalid number of the map parameters"),
-                          HasSubstr("duplicate default map parameter"),
-                          HasSubstr("conflicting parameter \"K\""),
-                          HasSubstr("pcre2_compile() failed")));
+  EXPECT_THAT(
+      errors_of("map $arg_x $v { a; b 1 2; default 1; default 2; k 1; K 2; ~( 1; }"),
+      ElementsAre(HasSubstr("invalid number of the map parameters"),
+                  HasSubstr("invalid number of the map parameters"),
+                  HasSubstr("duplicate default map parameter"),
+                  HasSubstr("conflicting parameter \"K\""), HasSubstr("pcre2_compile() failed")));
 }
 TEST_F(MapTest, ReportsWildcards) {
   EXPECT_THAT(errors_of("map $arg_x $v { hostnames; a.*.b 1; *.a 1; .a 2; }"),

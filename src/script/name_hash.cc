@@ -32,8 +32,7 @@ std::optional<std::uint32_t> NameHash::find(std::string_view name) const noexcep
 std::optional<std::uint32_t> NameHash::find_leading(std::string_view name) const noexcept {
   std::optional<std::uint32_t> longest;
   std::uint32_t hash = CaselessTable::kSeed;
-  // Something must stand where the star is.
-  for (std::size_t i = name.size(); i > 1; --i) {
+  for (std::size_t i = name.size(); i > 0; --i) {
     hash = CaselessTable::step(hash, name[i - 1]);
     if (name[i - 1] != '.') continue;
     if (const auto found = leading_.find(name.substr(i - 1), hash)) longest = found;
@@ -44,7 +43,7 @@ std::optional<std::uint32_t> NameHash::find_leading(std::string_view name) const
 std::optional<std::uint32_t> NameHash::find_trailing(std::string_view name) const noexcept {
   std::optional<std::uint32_t> longest;
   std::uint32_t hash = CaselessTable::kSeed;
-  for (std::size_t i = 0; i + 1 < name.size(); ++i) {
+  for (std::size_t i = 0; i < name.size(); ++i) {
     hash = CaselessTable::step(hash, name[i]);
     if (name[i] != '.') continue;
     if (const auto found = trailing_.find(name.substr(0, i + 1), hash)) longest = found;

@@ -19,7 +19,8 @@ class NameHash {
   enum class Added : std::uint8_t { ok, duplicate, invalid };
 
   /// "example.com", "*.example.com", ".example.com" (both of the former), "mail.*", "" (no name).
-  /// `invalid`: a star elsewhere, or two dots in a row. `duplicate`: the first one stays.
+  /// A star stands for any text, none included. `invalid`: a star elsewhere, or two dots in a row.
+  /// `duplicate`: the first one stays.
   [[nodiscard]] Added add(std::string_view name, std::uint32_t value);
   /// Without wildcards: any text.
   [[nodiscard]] Added add_exact(std::string_view text, std::uint32_t value) {
@@ -38,7 +39,7 @@ class NameHash {
 
   CaselessTable exact_;
   CaselessTable leading_{CaselessTable::Order::backward};  // ".example.com" for "*.example.com"
-  CaselessTable trailing_;                                 // "mail." for "mail.*"
+  CaselessTable trailing_;  // "mail." for "mail.*"
 };
 
 }  // namespace script

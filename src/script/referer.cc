@@ -20,11 +20,11 @@ std::optional<bool> any_matches(const std::vector<base::Regex>& patterns, std::s
     const auto matched = pattern.match(text, nullptr);
     if (!matched) {
       const bool steps = matched.error().code == base::ErrorCode::exhausted;
-      subject.fail(steps ? exchange::EvaluationFailure::Kind::regex_steps
-                         : exchange::EvaluationFailure::Kind::regex,
-                   subject.arena.join("the regular expression \"", pattern.pattern(),
-                                      "\" of valid_referers ",
-                                      steps ? "reached its step limit" : "failed"));
+      subject.fail(
+          steps ? exchange::EvaluationFailure::Kind::regex_steps
+                : exchange::EvaluationFailure::Kind::regex,
+          subject.arena.join("the regular expression \"", pattern.pattern(),
+                             "\" of valid_referers ", steps ? "reached its step limit" : "failed"));
       return std::nullopt;
     }
     if (*matched) return true;
@@ -105,8 +105,8 @@ void Compiler::add(const Word& word) {
 void Compiler::add_server_name(const Word& name) {
   if (!name.text.starts_with('~')) return add_host(name.text, {}, name.at);
   // A malformed one is reported where the server is named.
-  auto pattern = base::Regex::compile(std::string_view(name.text).substr(1),
-                                      base::Regex::Case::insensitive);
+  auto pattern =
+      base::Regex::compile(std::string_view(name.text).substr(1), base::Regex::Case::insensitive);
   if (pattern) referers_.add_host_pattern(*std::move(pattern));
 }
 

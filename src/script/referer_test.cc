@@ -23,7 +23,9 @@ class RefererTest : public ::testing::Test, protected config::testing::Loaded {
   void load(const std::string& words, std::vector<std::string> names = {"example.com"}) {
     interpret("http { server { " + words + " location / { } } }");
     for (const std::string& name : names) server_names.push_back({name, {}, false});
-    const ServerNames of = [this](const config::Level&) { return std::span(server_names); };
+    const ServerNames of = [this](const config::Level&) {
+      return std::span<const config::Word>(server_names);
+    };
     provision_referers(server(), of, diagnostics_);
     provision_referers(*server().children()[0], of, diagnostics_);
   }
@@ -112,11 +114,11 @@ TEST_F(RefererTest, AHostHasItsBounds) {
 
 TEST_F(RefererTest, ReportsMistakesInNginxsWords) {
   load("valid_referers none ~ '' a.*.b c.test c.test ~( ;");
-  EXPECT_THAT(messages(), ElementsAre(HasSubstr("empty regex in \"~\""),
-                                      HasSubstr("invalid referer \"\""),
-                                      HasSubstr("invalid hostname or wildcard \"a.*.b\""),
-                                      HasSubstr("conflicting parameter \"c.test\""),
-                                      HasSubstr("pcre2_compile() failed")));
+  EXPECT_THAT(messages(),
+              ElementsAre(HasSubstr("empty regex in \"~\""), HasSubstr("invalid referer \"\""),
+                          HasSubstr("invalid hostname or wildcard \"a.*.b\""),
+                          HasSubstr("conflicting parameter \"c.test\""),
+                          HasSubstr("pcre2_compile() failed")));
 }
 
 TEST_F(RefererTest, NoneAloneIsAMistake) {

@@ -13,8 +13,8 @@ std::uint32_t murmur_hash2(std::string_view text) noexcept {
   const auto byte = [](char c) { return std::uint32_t{static_cast<unsigned char>(c)}; };
   auto hash = static_cast<std::uint32_t>(text.size());
   while (text.size() >= 4) {
-    std::uint32_t word = byte(text[0]) | byte(text[1]) << 8U | byte(text[2]) << 16U |
-                         byte(text[3]) << 24U;
+    std::uint32_t word =
+        byte(text[0]) | byte(text[1]) << 8U | byte(text[2]) << 16U | byte(text[3]) << 24U;
     word *= kMultiplier;
     word ^= word >> 24U;
     word *= kMultiplier;

@@ -51,7 +51,8 @@ void compile_split_clients(const config::Directive& block, Variables& variables,
       diagnostics.error(share.at, "percent total is greater than 100%");
     }
   }
-  if (name) variables.define(*name, std::move(split), Caching::whole_exchange, word.at, diagnostics);
+  if (name)
+    variables.define(*name, std::move(split), Caching::whole_exchange, word.at, diagnostics);
 }
 
 }  // namespace script

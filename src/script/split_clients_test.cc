@@ -78,8 +78,9 @@ TEST_F(SplitClientsTest, AHundredPercentIsAll) {
 }
 
 TEST_F(SplitClientsTest, ReportsMistakesInNginxsWords) {
-  load("split_clients $arg_x $v { 10 a; % b; 0% c; 0.001% d; 1.2.3% e; -1% f; 10% g h; 60% i; "
-       "50% j; * k; }");
+  load(
+      "split_clients $arg_x $v { 10 a; % b; 0% c; 0.001% d; 1.2.3% e; -1% f; 10% g h; 60% i; "
+      "50% j; * k; }");
   EXPECT_THAT(messages(), ElementsAre(HasSubstr("invalid percent value \"10\""),
                                       HasSubstr("invalid percent value \"%\""),
                                       HasSubstr("invalid percent value \"0%\""),

@@ -40,7 +40,7 @@ struct Subject {
   base::WallTime wall;
   /// A value could not be computed and came out empty. The exchange must end with an error.
   bool failed = false;
-  unsigned depth = 0;   // how many variables are being computed for one another
+  unsigned depth = 0;  // how many variables are being computed for one another
   bool cycled = false;  // they went too deep, and the outermost one is not done yet
 
   /// Notes it, here and in the exchange: the gravest failure is what is told. `what` lives as long

@@ -108,7 +108,7 @@ void set_thread_pool(Binding& binding) {
 struct Module {
   std::string_view name;  // of the file, without the directory and ".so"
   std::string_view built_in;  // what it brings is here: why the line may go
-  std::string_view missing;   // else what to do without it
+  std::string_view missing;  // else what to do without it
 };
 
 constexpr std::string_view kNoModules = "nginx's modules are made for nginx, and cannot be loaded";
