@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "http/basic_credentials.h"
 #include "http/method.h"
 #include "script/getters.h"
 
@@ -84,39 +85,11 @@ Text uri(Exchange& ex) { return ex.uri; }
 Text host(Exchange& ex) { return ex.host(); }
 Text server_name(Exchange& ex) { return ex.server_name; }
 
-/// RFC 4648 §4. Padding may be missing; nothing for other characters.
-Text decode_base64(base::Arena& arena, std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  while (text.ends_with('=')) text.remove_suffix(1);
-  const std::span<char> out = arena.allocate_chars(text.size() / 4 * 3 + 2);
-  std::size_t size = 0;  // <= text.size() * 3 / 4
-  std::uint32_t bits = 0;
-  unsigned pending = 0;  // bits not yet given out, < 8
-  for (const char c : text) {
-    const std::size_t digit = kDigits.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
-    pending += 6;
-    if (pending < 8) continue;
-    pending -= 8;
-    out[size++] = static_cast<char>((bits >> pending) & 0xffU);
-  }
-  return std::string_view(out.data(), size);
-}
-
 // As nginx: what the client claims, whether or not anyone has checked the password.
 Text remote_user(Exchange& ex) {
-  constexpr std::string_view kScheme = "Basic ";
-  std::string_view credentials = ex.request.fields.value(FieldName::authorization);
-  if (!base::starts_with_ignoring_case(credentials, kScheme)) return std::nullopt;
-  credentials.remove_prefix(kScheme.size());
-  skip_spaces(credentials);
-  const Text decoded = decode_base64(ex.arena, credentials);
-  if (!decoded) return std::nullopt;
-  const std::size_t colon = decoded->find(':');
-  if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
-  return decoded->substr(0, colon);
+  const auto credentials =
+      http::parse_basic_credentials(ex.request.fields.value(FieldName::authorization), ex.arena);
+  return credentials ? Text(credentials->user) : std::nullopt;
 }
 
 Text request(Exchange& ex) {
