@@ -93,6 +93,16 @@ struct EvaluationFailure {
   std::string_view what{};  // for the error log; in the arena or the snapshot
 };
 
+/// What limit_req or limit_conn did with the request: $limit_req_status, $limit_conn_status.
+enum class LimitStatus : std::uint8_t {
+  none,  // no limit counted it
+  passed,
+  delayed,
+  rejected,
+  delayed_dry_run,
+  rejected_dry_run,
+};
+
 struct Exchange {
   static constexpr std::size_t kMaxAttempts = 16;
 
@@ -123,6 +133,8 @@ struct Exchange {
   base::Address remote;  // realip may move it away from connection.peer
   bool trusted_peer = false;  // in trusted_proxies: its forwarding headers are believed
   std::string_view server_name;  // the virtual server's first name
+  LimitStatus limit_req_status = LimitStatus::none;
+  LimitStatus limit_conn_status = LimitStatus::none;
   const config::Level* level = nullptr;  // whose settings hold: the location's, else the server's
   http::EncodedSlash encoded_slash = http::EncodedSlash::keep;  // what made `uri`
   std::size_t request_length = 0;  // request line, headers and body: $request_length

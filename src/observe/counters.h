@@ -52,6 +52,11 @@ namespace observe {
   X(responses_5xx, counter, "responses with a status of 5xx")                                        \
   X(requests_aborted, counter, "requests whose client went away before the response ended")          \
   X(requests_refused, counter, "requests that broke the protocol's rules")                           \
+  X(access_denied, counter, "requests refused: allow and deny")                                       \
+  X(passwords_refused, counter, "requests refused: no such user, or a wrong password")               \
+  X(passwords_computed, counter, "passwords that were hashed to be compared")                        \
+  X(passwords_found, counter, "passwords that had been verified before")                             \
+  X(requests_delayed, counter, "requests delayed: limit_req")                                        \
   X(tunnels, counter, "connections that were upgraded")                                              \
   X(bytes_in, counter, "bytes received from clients")                                                \
   X(bytes_out, counter, "bytes sent to clients")                                                     \
@@ -81,6 +86,10 @@ namespace observe {
   X(dns_timeouts, counter, "lookups of names that no name server answered in time")                  \
   X(dns_stale, counter, "failed lookups after which the old addresses stayed in use")                \
   X(dns_gone, counter, "empty answers to lookups that were not believed yet")                        \
+  X(limit_password_queue, counter, "requests refused: too many passwords wait to be hashed")         \
+  X(limit_req, counter, "requests refused: limit_req")                                               \
+  X(limit_conn, counter, "requests refused: limit_conn")                                             \
+  X(limit_zone_states, counter, "states of limit_req dropped before their time: the zone is full")   \
   X(limit_worker_connections, counter, "connections refused: worker_connections")                    \
   X(limit_open_files, counter, "pauses of accepting: file descriptors ran short")                    \
   X(limit_memory, counter, "pauses of accepting: memory_limit")                                      \

@@ -8,6 +8,7 @@
 
 #include "config/level.h"
 #include "exchange/exchange.h"
+#include "guard/connection_slots.h"
 #include "http/h1/chunked_decoder.h"
 #include "http/responder.h"
 #include "io/buffer.h"
@@ -60,6 +61,7 @@ struct Context {
   bool close_after = false;  // the client's connection must not serve another request
   bool closed_silently = false;  // return 444
   bool timed_out = false;  // the client was too slow: see reset_timedout_connection
+  guard::ConnectionSlots slots{};  // in limit_conn's zones
 
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
   /// The server's, since the path is made canonical before there is a location.
@@ -111,7 +113,8 @@ struct Answer {
   std::string_view type{};  // of the text; empty: default_type
   std::string_view location{};  // of a redirect
   std::string_view content_range{};  // of a 416
-  bool close_silently = false;  // no response at all
+  std::string_view authenticate{};  // of a 401: WWW-Authenticate
+  bool close_silently = false;      // no response at all
 };
 
 /// If values with variables could not be evaluated since this was asked last: says so in the error

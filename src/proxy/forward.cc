@@ -10,6 +10,7 @@
 #include "http/h1/client_exchange.h"
 #include "http/list.h"
 #include "proxy/client_certificates.h"
+#include "proxy/client_watch.h"
 #include "proxy/held_body.h"
 #include "proxy/outgoing.h"
 #include "proxy/relay.h"
@@ -36,25 +37,6 @@ http::h1::HeadLimits response_limits(const ForwardOptions& options) {
           .max_total = *options.head_size,
           .max_fields = *options.max_headers};
 }
-
-// Stops the exchange when the client leaves while a backend works for it.
-class ClientWatch final : private io::Waiter {
- public:
-  ClientWatch(io::Stream& client, async::Scope& scope) noexcept : client_(client), scope_(scope) {
-    client_.set_waiter(io::Direction::read, this);
-    if (client_.peer_closed()) scope_.request_stop();
-  }
-  ClientWatch(const ClientWatch&) = delete;
-  ClientWatch& operator=(const ClientWatch&) = delete;
-  ~ClientWatch() { client_.set_waiter(io::Direction::read, nullptr); }
-
- private:
-  void on_ready() noexcept override {
-    if (client_.peer_closed()) scope_.request_stop();
-  }
-  io::Stream& client_;
-  async::Scope& scope_;
-};
 
 // What a failure of the client's side means for the response.
 Answer answer_for_client_error(Context& context, const Error& error) {

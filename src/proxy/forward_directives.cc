@@ -75,7 +75,7 @@ constexpr std::array<config::Choice<std::optional<io::ProxyVersion>>, 4> kProxyP
      {"v2", io::ProxyVersion::v2}}};
 
 constexpr config::ContextSet kPassContexts =
-    config::Context::location | config::Context::if_in_location;
+    config::Context::location | config::Context::if_in_location | config::Context::limit_except;
 
 constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "proxy_pass",

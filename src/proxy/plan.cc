@@ -63,8 +63,8 @@ std::expected<PassTarget, std::string> parse_pass_target(std::string_view url) {
 void PlanMaker::provision(config::Level& level) {
   const auto* pass = level.find<PassOptions>();
   if (pass == nullptr || !pass->is_set) {
-    // An `if` without a proxy_pass of its own forwards as the location around it does.
-    if (level.context() == config::Context::if_in_location &&
+    // An `if` or a limit_except without a proxy_pass of its own forwards as its location does.
+    if (level.context() != config::Context::location &&
         level.parent()->find<ForwardPlan>() != nullptr) {
       level.share_from<ForwardPlan>(*level.parent());
     }
@@ -105,8 +105,9 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
                          "expression, or inside named location, or inside \"if\" statement, or "
                          "inside \"limit_except\" block",
                          "leave out \"" + *plan.target.uri + "\"");
+    } else {
+      plan.replaced_prefix = location->name.size();
     }
-    plan.replaced_prefix = location != nullptr ? location->name.size() : 0;
   }
   const std::uint16_t scheme_port = plan.target.https ? 443 : 80;
   plan.port = scheme_port;

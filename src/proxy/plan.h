@@ -97,8 +97,10 @@ class PlanMaker {
             config::Diagnostics& diagnostics, const config::BuildFlags& flags)
       : variables_(variables), groups_(groups), diagnostics_(diagnostics), flags_(flags) {}
 
-  /// Gives the location's level a ForwardPlan if it has a proxy_pass.
+  /// Gives the level of a location, or of an `if` or limit_except in one, its ForwardPlan, if a
+  /// proxy_pass holds for it.
   void provision(config::Level& level);
+
 
   /// Every group that some plan uses, and every implicit cluster.
   [[nodiscard]] const std::vector<std::shared_ptr<const upstream::ClusterSpec>>& clusters() const {

@@ -190,6 +190,9 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   if (!answer.location.empty()) {
     fits = fits && response.fields.add(FieldName::location, answer.location);
   }
+  if (!answer.authenticate.empty()) {
+    fits = fits && response.fields.add(FieldName::www_authenticate, answer.authenticate);
+  }
   if (!answer.content_range.empty()) {
     fits = fits && response.fields.add(FieldName::content_range, answer.content_range);
   }

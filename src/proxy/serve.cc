@@ -8,6 +8,7 @@
 #include "content/redirect.h"
 #include "content/try_files.h"
 #include "http/path.h"
+#include "proxy/authorise.h"
 #include "proxy/forward.h"
 #include "proxy/request_body.h"
 #include "proxy/reroute.h"
@@ -107,9 +108,9 @@ Step find_location(Context& context) {
                     exchange.arena.join(path, "/", question, exchange.args), exchange)};
 }
 
+async::Task<Step> guard_request(Context& context) { return keep_limits(context); }
+async::Task<Step> authorise(Context& context) { return check_access(context); }
 // Steps of the order that have no directives yet; each keeps its place.
-Step guard_request(Context& /*context*/) { return std::nullopt; }  // limit_req, limit_conn, rates
-Step authorise(Context& /*context*/) { return std::nullopt; }  // allow/deny, auth_*, satisfy
 Step inspect(Context& /*context*/) { return std::nullopt; }  // waf
 
 // A response may leave a body unread. What has arrived is dropped; if that is not all, the
@@ -168,6 +169,7 @@ async::Task<Step> pass_phases(Context& context) {
   }
   if (!answer && from != Reroute::named) answer = find_location(context);
   context.reroute = Reroute::none;  // a location was looked for by the path as it is now
+  if (!answer) apply_limit_except(context);
   if (!answer && context.location != nullptr) answer = rewrite(context, *context.location->level);
   if (answer) co_return answer;
   if (context.reroute != Reroute::none) {
@@ -175,8 +177,8 @@ async::Task<Step> pass_phases(Context& context) {
     co_return may ? Step() : Step(Answer{.status = 500});
   }
   if (context.location != nullptr) identify_client(context);
-  answer = guard_request(context);
-  if (!answer) answer = authorise(context);
+  if (has_limits(context)) answer = co_await guard_request(context);
+  if (!answer && is_restricted(context)) answer = co_await authorise(context);
   if (!answer) answer = inspect(context);
   if (!answer) answer = try_files(context);
   if (!answer) answer = failed_evaluation(context);

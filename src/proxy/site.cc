@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "guard/zones.h"
 #include "proxy/client_certificates.h"
 #include "proxy/worker.h"
 
@@ -28,6 +29,9 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
       roots_(worker.loop) {
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   make_clusters(worker);
+  guard::Zones own;  // where nobody lends any
+  guard::Zones& zones = worker.zones != nullptr ? *worker.zones : own;
+  for (const guard::Zone& zone : listing.zones) zones_.push_back(zones.get(zone.spec));
 }
 
 // What the configuration says the same of as before goes on as it is: addresses, failures, weights

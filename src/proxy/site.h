@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "config/level.h"
 #include "content/file.h"
+#include "guard/zone.h"
 #include "io/listen_options.h"
 #include "proxy/plan.h"
 #include "proxy/traffic.h"
@@ -68,6 +69,7 @@ struct Listing {
   std::vector<std::shared_ptr<const upstream::ClusterSpec>> clusters;
   std::vector<std::shared_ptr<const tls::ClientPolicy>> client_policies;
   std::vector<ClientCertificate> client_certificates;  // of these policies
+  std::vector<guard::Zone> zones;       // of limit_req and limit_conn
   std::size_t slot_count = 0;           // of named captures
   std::size_t place_count = 0;          // servers and locations, numbered (traffic.h)
   bool compat_nginx = false;
@@ -116,6 +118,9 @@ class Site {
   /// Of every cluster that the configuration names, as this worker sees it.
   [[nodiscard]] std::vector<upstream::ClusterReport> report_clusters(base::TimePoint now) const;
 
+  /// The zones' tables, as Listing::zones.
+  [[nodiscard]] guard::Tables zones() const noexcept { return zones_; }
+
   /// Closes the connection to a backend that has been idle longest. False: none is idle.
   bool close_oldest_idle();
   /// A newer site has taken over, or none when the worker ends: of what it does not go on with,
@@ -133,6 +138,7 @@ class Site {
   accesslog::Writer access_log_;
   TrafficTable traffic_;
   content::Roots roots_;
+  std::vector<std::shared_ptr<guard::StateTable>> zones_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
   // These live on in the next site where the configuration says the same of them. A cluster's own

@@ -18,6 +18,12 @@
 namespace accesslog {
 class LogThread;
 }
+namespace admission {
+class PasswordDesk;
+}
+namespace guard {
+class Zones;
+}
 namespace http::h1 {
 enum class Refusal : std::uint8_t;
 }
@@ -90,6 +96,8 @@ struct Worker {
   const observe::Readiness* readiness = nullptr;
   observe::Histogram* request_times = nullptr;  // in microseconds; null: not measured
   accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
+  std::shared_ptr<guard::Zones> zones{};  // of all workers; null, as in tests: each site its own
+  std::shared_ptr<admission::PasswordDesk> passwords{};  // made by the first request that needs it
 };
 
 /// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.

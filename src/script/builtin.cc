@@ -15,9 +15,7 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"http2", "http2"},
     {"http3", "later-http3"},
     {"is_request_port", "language"},
-    {"limit_conn_status", "language"},
     {"limit_rate", "language"},
-    {"limit_req_status", "language"},
     {"request_body", "language"},
     {"request_body_file", "language"},
     {"request_port", "language"},
@@ -55,8 +53,8 @@ constexpr UnsupportedVariable kUnsupported[] = {
 
 std::span<const VariableTable> builtin_variables() noexcept {
   static const VariableTable tables[] = {
-      kGeneralVariables,  kConnectionVariables, kTlsVariables,          kRequestVariables,
-      kResponseVariables, kUpstreamVariables,   kProxyProtocolVariables};
+      kGeneralVariables,  kConnectionVariables, kTlsVariables,           kRequestVariables,
+      kResponseVariables, kUpstreamVariables,   kProxyProtocolVariables, kLimitVariables};
   return tables;
 }
 

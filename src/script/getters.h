@@ -25,6 +25,7 @@ extern const VariableTable kRequestVariables;
 extern const VariableTable kResponseVariables;
 extern const VariableTable kUpstreamVariables;
 extern const VariableTable kProxyProtocolVariables;
+extern const VariableTable kLimitVariables;
 
 /// A Getter made of a function of the exchange: no value where there is no exchange.
 template <auto Function>

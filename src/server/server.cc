@@ -65,6 +65,7 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .signer = signer_,
                                     .ticket_keys = ticket_keys_,
                                     .session_caches = session_caches_,
+                                    .zones = zones_,
                                     .layout = layout_,
                                     .refusals = refusals_,
                                     .handshakes = handshakes_,

@@ -66,7 +66,8 @@ struct WorkerThread::Life {
                .totals = &thread.shared_.totals,
                .readiness = &thread.shared_.readiness,
                .request_times = &request_times,
-               .logs = &thread.shared_.logs},
+               .logs = &thread.shared_.logs,
+               .zones = thread.shared_.zones},
         serve([this](io::Accepted accepted, base::Address local) {
           return proxy::serve_connection(worker, std::move(accepted), local);
         }),

@@ -22,6 +22,7 @@
 #include "base/address.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "guard/zones.h"
 #include "io/event_loop.h"
 #include "io/socket.h"
 #include "observe/counters.h"
@@ -65,6 +66,7 @@ class WorkerThread {
     tls::InProcessSigner& signer;
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     std::shared_ptr<tls::SessionCaches> session_caches;
+    std::shared_ptr<guard::Zones> zones;
     const observe::CounterLayout& layout;
     proxy::RefusalCounters refusals;
     proxy::HandshakeCounters handshakes;

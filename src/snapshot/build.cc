@@ -10,11 +10,13 @@
 #include <set>
 #include <utility>
 
+#include "admission/auth_basic.h"
 #include "base/text.h"
 #include "content/error_page_directive.h"
 #include "content/static_directives.h"
 #include "content/try_files.h"
 #include "filter/add_header.h"
+#include "guard/limit_directives.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
 #include "script/data_directives.h"
@@ -45,7 +47,7 @@ content::StaticSurroundings::Location static_location(const Level& level) {
 // Blocks whose settings can hold for a request.
 bool is_place(Context context) {
   return context == Context::server || context == Context::location ||
-         context == Context::if_in_location;
+         context == Context::if_in_location || context == Context::limit_except;
 }
 
 // nginx's: a server without a name has the empty one.
@@ -109,6 +111,8 @@ void Builder::provision(Level& level) {
   filter::provision_add_header(level, variables_, diagnostics_);
   level.options<accesslog::Logs>() = logs_.compile(level);
   content::provision_error_pages(level, variables_, diagnostics_);
+  guard::provision_limits(level, built_.listing.zones, diagnostics_);
+  admission::provision_auth_basic(level, variables_, diagnostics_);
   const Context context = level.context();
   if (context == Context::server || context == Context::location) {
     script::provision_referers(level, server_names, diagnostics_);
@@ -116,7 +120,7 @@ void Builder::provision(Level& level) {
     content::provision_try_files(level, variables_, diagnostics_);
   }
   if (context != Context::http) content::provision_static(level, static_);
-  if (context == Context::location || context == Context::if_in_location) plans_.provision(level);
+  if (context != Context::http && context != Context::server) plans_.provision(level);
   for (const auto& child : level.children()) {
     if (is_place(child->context())) provision(*child);
   }
@@ -132,6 +136,7 @@ void Builder::number(Level& level) {
 
 void Builder::build(Level& http) {
   script::provision_data(http, variables_, diagnostics_);
+  built_.listing.zones = guard::make_zones(http, variables_, diagnostics_);
   provision(http);
   for (const auto& child : http.children()) {
     if (child->context() != Context::server) continue;

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "accesslog/options.h"
+#include "admission/access.h"
+#include "admission/auth_basic.h"
+#include "admission/limit_except.h"
 #include "admission/real_ip.h"
 #include "content/error_page_directive.h"
 #include "content/file_variables.h"
@@ -11,6 +14,7 @@
 #include "content/status_pages.h"
 #include "content/try_files.h"
 #include "filter/add_header.h"
+#include "guard/limit_directives.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
@@ -45,6 +49,10 @@ std::span<const config::Feature> features() noexcept {
       script::kRewriteFeature,
       content::kErrorPageFeature,
       content::kTryFilesFeature,
+      admission::kAccessFeature,
+      admission::kAuthBasicFeature,
+      admission::kLimitExceptFeature,
+      guard::kFeature,
       content::kStatusPageFeature,
       content::kStaticFeature,
       filter::kAddHeaderFeature,

@@ -17,7 +17,6 @@ constexpr ContextSet kServer = Context::server;
 constexpr ContextSet kLocation = Context::location;
 constexpr ContextSet kUpstream = Context::upstream;
 constexpr ContextSet kIfLocation = Context::if_in_location;
-constexpr ContextSet kLimit = Context::limit_except;
 constexpr ContextSet kStream = Context::stream;
 constexpr ContextSet kStreamServer = Context::stream_server;
 constexpr ContextSet kStreamUpstream = Context::stream_upstream;
@@ -41,13 +40,9 @@ constexpr UnsupportedSpec kTable[] = {
     {"addition_types", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"aio", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"aio_write", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"allow", kHttp | kServer | kLocation | kLimit, "the whole language", kRefused, kRemove},
     {"allow", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"ancient_browser", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"ancient_browser_value", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"auth_basic", kHttp | kServer | kLocation | kLimit, "the whole language", kRefused, kRemove},
-    {"auth_basic_user_file", kHttp | kServer | kLocation | kLimit, "the whole language", kRefused, kRemove},
-    {"auth_delay", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"auth_request", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"auth_request_set", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"autoindex", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -63,7 +58,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"client_body_in_single_buffer", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"client_body_temp_path", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"connection_pool_size", kHttp | kServer, "the whole language", kRefused, kRemove},
-    {"deny", kHttp | kServer | kLocation | kLimit, "the whole language", kRefused, kRemove},
     {"deny", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"directio", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"directio_alignment", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -200,23 +194,12 @@ constexpr UnsupportedSpec kTable[] = {
     {"least_conn", kUpstream, "balancing", kRefused, kRemove},
     {"least_time", kStreamUpstream, "L4 streams", kRefused, kStreams},
     {"least_time", kUpstream, "balancing", kRefused, kRemove},
-    {"limit_conn", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"limit_conn", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
-    {"limit_conn_dry_run", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"limit_conn_dry_run", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
-    {"limit_conn_log_level", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"limit_conn_log_level", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
-    {"limit_conn_status", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"limit_conn_zone", kHttp, "the whole language", kRefused, kRemove},
     {"limit_conn_zone", kStream, "L4 streams", kRefused, kStreams},
-    {"limit_except", kLocation, "the whole language", kRefused, kRemove},
     {"limit_rate", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"limit_rate_after", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
-    {"limit_req", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"limit_req_dry_run", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"limit_req_log_level", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"limit_req_status", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"limit_req_zone", kHttp, "the whole language", kRefused, kRemove},
     {"listen", kStreamServer, "L4 streams", kRefused, kStreams},
     {"log_format", kStream, "L4 streams", kRefused, kStreams},
     {"log_not_found", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -351,7 +334,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"resolver_timeout", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"resolver_timeout", kStreamUpstream, "L4 streams", kRefused, kStreams},
     {"return", kStreamServer, "L4 streams", kRefused, kStreams},
-    {"satisfy", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"scgi_bind", kHttp | kServer | kLocation, "later", kHarmless, ""},
     {"scgi_buffer_size", kHttp | kServer | kLocation, "later", kHarmless, ""},
     {"scgi_buffering", kHttp | kServer | kLocation, "later", kHarmless, ""},

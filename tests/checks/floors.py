@@ -41,6 +41,7 @@ OWNERS = {
     "ares_nameser.h": {"io"},
     "nghttp2": {"http/h2"},
     "curl": {"certs"},
+    "crypt.h": {"admission"},
     "CLI": {"cli"},
     "nlohmann": None,
     "fmt": None,

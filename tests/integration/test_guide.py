@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/guide"
-PAGES = ("first-steps", "re-encryption", "rewriting", "tls")
+PAGES = ("access-and-limits", "first-steps", "re-encryption", "rewriting", "tls")
 EXAMPLES = [pytest.param(example, id=f"{page}-{number}")
             for page in PAGES
             for number, example in enumerate(
@@ -29,7 +29,7 @@ def make_files(program, example, secure):
     """The files that the example names, in the directory of the configuration."""
     authority = program.authority
     gateway = authority.certificate("gateway.test")
-    for name in set(re.findall(r"[\w.-]+\.(?:crt|key|crl|password)\b", example)):
+    for name in set(re.findall(r"[\w.-]+\.(?:crt|key|crl|password|users)\b", example)):
         host = re.sub(r"\.(crt|key)$", "", name)
         if name == "internal-ca.crt":
             source = authority.chain
@@ -39,6 +39,8 @@ def make_files(program, example, secure):
             source = gateway.encrypted_key("secret")
         elif name == "gateway.password":
             source = program.write("conf/secret", "secret\n")
+        elif name.endswith(".users"):
+            source = program.write("conf/made", "ann:{PLAIN}secret\n")
         elif name.startswith("ticket."):
             source = program.folder / "conf" / f"{name}.made"
             source.write_bytes(os.urandom(80))

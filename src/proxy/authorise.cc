@@ -1,0 +1,168 @@
+#include "proxy/authorise.h"
+
+#include "admission/access.h"
+#include "admission/auth_basic.h"
+#include "admission/limit_except.h"
+#include "guard/limit_conn.h"
+#include "guard/limit_directives.h"
+#include "guard/limit_req.h"
+#include "io/socket.h"
+#include "proxy/client_watch.h"
+
+namespace proxy {
+namespace {
+
+using admission::Access;
+using admission::AuthVerdict;
+using guard::LimitVerdict;
+using observe::Counter;
+using observe::Level;
+using Step = std::optional<Answer>;
+
+async::Task<base::Result<void>> sleep(io::EventLoop& loop, base::TimePoint due) {
+  co_return co_await io::sleep_until(loop, due);
+}
+
+// nginx's status for a client that has left. Nobody is there to be answered.
+Answer client_left(Context& context) {
+  log(context, Level::info, "client prematurely closed connection");
+  context.count(Counter::requests_aborted);
+  return {.status = 499, .close_silently = true};
+}
+
+// False: the client has left, or the worker ends.
+async::Task<bool> wait(Context& context, base::Duration time) {
+  async::Scope scope(co_await async::current_scope());
+  const ClientWatch watch(context.client, scope);
+  const auto waited =
+      co_await async::within(scope, sleep(context.worker.loop, context.now() + time));
+  co_return waited.has_value();
+}
+
+void tell(Context& context, const LimitVerdict& verdict) {
+  if (!verdict.line.text.empty()) log(context, verdict.line.level, verdict.line.text);
+  if (verdict.evicted > 0) context.count(Counter::limit_zone_states, verdict.evicted);
+}
+
+// A refusal of one of the access phase's checks.
+struct Refusal {
+  unsigned status = 0;  // 0: none
+  std::string_view challenge{};
+};
+
+async::Task<Answer> answer_refusal(Context& context, Refusal refusal) {
+  if (refusal.status != 401) co_return Answer{.status = refusal.status};
+  const auto& options = context.level->get<admission::SatisfyOptions>();
+  if (options.auth_delay->count() > 0) {
+    log(context, Level::info, "delaying unauthorized request");
+    if (!co_await wait(context, *options.auth_delay)) co_return client_left(context);
+  }
+  co_return Answer{.status = 401, .authenticate = refusal.challenge};
+}
+
+unsigned status_of(AuthVerdict::Kind kind) {
+  switch (kind) {
+    case AuthVerdict::Kind::not_asked:
+    case AuthVerdict::Kind::passed: return 0;
+    case AuthVerdict::Kind::unauthorised: return 401;
+    case AuthVerdict::Kind::forbidden: return 403;
+    case AuthVerdict::Kind::busy: return 503;
+    case AuthVerdict::Kind::failed:
+    case AuthVerdict::Kind::cancelled: break;
+  }
+  return 500;
+}
+
+// With the client watched: a slow password may wait its turn.
+async::Task<AuthVerdict> ask_password(Context& context) {
+  auto& desk = context.worker.passwords;
+  if (desk == nullptr) {
+    desk = std::make_shared<admission::PasswordDesk>(context.worker.loop, context.worker.counters);
+  }
+  async::Scope scope(co_await async::current_scope());
+  const ClientWatch watch(context.client, scope);
+  const AuthVerdict verdict = co_await async::within(
+      scope, admission::authenticate(*context.level, context.exchange, *desk));
+  if (!verdict.line.empty()) log(context, verdict.level, verdict.line);
+  if (verdict.wrong) context.count(Counter::passwords_refused);
+  co_return verdict;
+}
+
+void tell_denied(Context& context) {
+  log(context, Level::error, "access forbidden by rule");
+  context.count(Counter::access_denied);
+}
+
+}  // namespace
+
+void apply_limit_except(Context& context) noexcept {
+  if (context.location == nullptr) return;
+  const config::Level& own = *context.location->level;
+  const config::Level& level = admission::level_for(own, context.exchange.request.method);
+  if (&level != &own) context.level = &level;
+}
+
+bool has_limits(const Context& context) noexcept { return guard::has_limits(*context.level); }
+
+async::Task<Step> keep_limits(Context& context) {
+  context.take_time();
+  const auto zones = context.site.zones();
+  exchange::Exchange& exchange = context.exchange;
+  LimitVerdict verdict = guard::limit_requests(*context.level, exchange, zones, context.now());
+  tell(context, verdict);
+  if (verdict.kind == LimitVerdict::Kind::refuse) {
+    context.count(Counter::limit_req);
+    co_return Answer{.status = verdict.status};
+  }
+  if (verdict.kind == LimitVerdict::Kind::delay) {
+    context.count(Counter::requests_delayed);
+    if (!co_await wait(context, verdict.delay)) co_return client_left(context);
+  }
+  verdict = guard::limit_connections(*context.level, exchange, zones, context.slots);
+  tell(context, verdict);
+  if (verdict.kind != LimitVerdict::Kind::refuse) co_return std::nullopt;
+  context.count(Counter::limit_conn);
+  co_return Answer{.status = verdict.status};
+}
+
+bool is_restricted(const Context& context) noexcept {
+  return !context.level->get<admission::AccessOptions>().rules->empty() ||
+         admission::asks_password(*context.level);
+}
+
+// With "satisfy any" the first check that lets the request pass ends the phase, and a refusal
+// stands only if none did; a 401 goes before a 403, since its client may try again.
+async::Task<Step> check_access(Context& context) {
+  context.take_time();
+  const config::Level& level = *context.level;
+  const bool any = *level.get<admission::SatisfyOptions>().satisfy == admission::Satisfy::any;
+  Refusal refused;
+  switch (admission::check_access(level, context.exchange.remote)) {
+    case Access::allowed:
+      if (any) co_return std::nullopt;
+      break;
+    case Access::denied:
+      if (!any) {
+        tell_denied(context);
+        co_return Answer{.status = 403};
+      }
+      refused.status = 403;
+      break;
+    case Access::none: break;
+  }
+  AuthVerdict verdict;
+  if (admission::asks_password(level)) verdict = co_await ask_password(context);
+  if (verdict.kind == AuthVerdict::Kind::cancelled) co_return client_left(context);
+  if (verdict.kind == AuthVerdict::Kind::passed && any) co_return std::nullopt;
+  if (const unsigned status = status_of(verdict.kind); status != 0) {
+    refused = {.status = status, .challenge = verdict.challenge};
+    if (!any || (status != 401 && status != 403)) {
+      co_return co_await answer_refusal(context, refused);
+    }
+  }
+  if (refused.status == 0) co_return std::nullopt;
+  if (refused.status == 403) tell_denied(context);
+  co_return co_await answer_refusal(context, refused);
+}
+
+}  // namespace proxy
