@@ -57,6 +57,13 @@ bool any_names(const http::Fields& request, FieldName name, std::string_view eta
   });
 }
 
+// Later than what the client has, as the directive compares times.
+bool is_modified(const Field& since, const Validators& file, ModifiedSince how) noexcept {
+  const auto time = seconds_of(since.value);
+  if (how == ModifiedSince::off || !time) return true;
+  return how == ModifiedSince::exact ? *time != file.modified : *time < file.modified;
+}
+
 }  // namespace
 
 std::string_view make_etag(std::int64_t modified, std::uint64_t size, base::Arena& arena) {
@@ -78,7 +85,8 @@ std::string_view make_etag(std::int64_t modified, std::uint64_t size, base::Aren
   return arena.copy({text.data(), text.size() - room.size()});
 }
 
-Precondition check_preconditions(const http::Fields& request, const Validators& file) noexcept {
+Precondition check_preconditions(const http::Fields& request, const Validators& file,
+                                 ModifiedSince modified_since) noexcept {
   if (const Field* since = request.find(FieldName::if_unmodified_since)) {
     const auto time = seconds_of(since->value);
     if (!time || *time < file.modified) return Precondition::failed;
@@ -90,7 +98,7 @@ Precondition check_preconditions(const http::Fields& request, const Validators& 
   const Field* since = request.find(FieldName::if_modified_since);
   const bool has_tags = request.has(FieldName::if_none_match);
   if (since == nullptr && !has_tags) return Precondition::holds;
-  if (since != nullptr && seconds_of(since->value) != file.modified) return Precondition::holds;
+  if (since != nullptr && is_modified(*since, file, modified_since)) return Precondition::holds;
   if (has_tags && !any_names(request, FieldName::if_none_match, file.etag, Comparison::weak)) {
     return Precondition::holds;
   }

@@ -1,8 +1,8 @@
 // Preconditions: whether a GET or HEAD is answered at all, given what its client has already (RFC
 // 9110 §13), by nginx's rules: If-Unmodified-Since and If-Match must both hold; If-Modified-Since
 // and If-None-Match must both say "not modified" for a 304, and a date says so only if it is
-// exactly the file's (nginx's if_modified_since exact: a date is a validator that the server once
-// gave).
+// exactly the file's (a date is a validator that the server once gave), unless if_modified_since
+// says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,13 @@ struct Validators {
 [[nodiscard]] std::string_view make_etag(std::int64_t modified, std::uint64_t size,
                                          base::Arena& arena);
 
+/// How If-Modified-Since is compared with a file's time: never a 304, the very time, not earlier.
+enum class ModifiedSince : std::uint8_t { off, exact, before };
+
 enum class Precondition : std::uint8_t { holds, not_modified, failed };  // go on, 304, 412
-[[nodiscard]] Precondition check_preconditions(const http::Fields& request,
-                                               const Validators& file) noexcept;
+[[nodiscard]] Precondition check_preconditions(
+    const http::Fields& request, const Validators& file,
+    ModifiedSince modified_since = ModifiedSince::exact) noexcept;
 
 /// Whether the Range field counts: there is no If-Range, or it names this very version. A weak tag
 /// never does (RFC 9110 §13.1.5).

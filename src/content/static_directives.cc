@@ -79,6 +79,9 @@ void set_types(Binding& binding) {
 // What it asks nginx for happens always: a head leaves with the first bytes of its file.
 void check_tcp_nopush(Binding& binding) { static_cast<void>(config::read_flag(binding)); }
 
+constexpr config::Choice<ModifiedSince> kModifiedSince[] = {{"off", ModifiedSince::off},
+                                                            {"exact", ModifiedSince::exact},
+                                                            {"before", ModifiedSince::before}};
 constexpr config::Choice<FollowSymlinks> kFollowSymlinks[] = {
     {"inside", FollowSymlinks::inside}, {"anywhere", FollowSymlinks::anywhere}};
 
@@ -129,6 +132,19 @@ constexpr config::DirectiveSpec kDirectives[] = {
          "Most byte ranges in a request; with more it is answered with the whole file. "
          "0: ranges are not served.",
      .set = config::set_number<&O::max_ranges, 0, O::kMost>},
+    {.name = "etag",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether files have an ETag, made of their time and size.",
+     .set = config::set_flag<&O::etag>},
+    {.name = "if_modified_since",
+     .contexts = kHttpServerLocation,
+     .syntax = "off | exact | before",
+     .default_text = "exact",
+     .documentation = "When a file counts as not modified: never, if If-Modified-Since is its very "
+                      "time, or if it is not earlier.",
+     .set = config::set_enum<&O::if_modified_since, kModifiedSince>},
     {.name = "sendfile",
      .contexts = kHttpServerLocation | Context::if_in_location,
      .syntax = "on | off",
@@ -185,6 +201,8 @@ void provision_static(config::Level& level, const StaticSurroundings& around) {
       options.follow_symlinks.value_or(safe ? FollowSymlinks::inside : FollowSymlinks::anywhere);
   plan.max_ranges = options.max_ranges.value_or(safe ? *options.max_ranges : StaticOptions::kMost);
   plan.sendfile = options.sendfile.value_or(safe);
+  plan.etag = *options.etag;
+  plan.if_modified_since = *options.if_modified_since;
 }
 
 std::string_view media_type(const config::Level& level, std::string_view path) {

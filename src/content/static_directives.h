@@ -16,6 +16,7 @@
 
 #include "config/directive.h"
 #include "content/media_types.h"
+#include "content/preconditions.h"
 #include "script/value.h"
 
 namespace content {
@@ -43,10 +44,12 @@ struct StaticOptions {
       FollowSymlinks::inside};  // compat nginx: anywhere
   config::Setting<std::uint64_t> max_ranges{kMaxRanges};
   config::Setting<bool> sendfile{true};  // compat nginx: off
+  config::Setting<bool> etag{true};
+  config::Setting<ModifiedSince> if_modified_since{ModifiedSince::exact};
 
   auto settings(this auto& self) {
     return std::tie(self.root, self.index, self.types, self.follow_symlinks, self.max_ranges,
-                    self.sendfile);
+                    self.sendfile, self.etag, self.if_modified_since);
   }
 };
 
@@ -62,6 +65,8 @@ struct StaticPlan {
   FollowSymlinks follow_symlinks = FollowSymlinks::inside;
   std::uint64_t max_ranges = 0;
   bool sendfile = true;
+  bool etag = true;
+  ModifiedSince if_modified_since = ModifiedSince::exact;
 };
 
 /// What the floors above know.

@@ -138,6 +138,8 @@ struct Exchange {
   const config::Level* level = nullptr;  // whose settings hold: the location's, else the server's
   http::EncodedSlash encoded_slash = http::EncodedSlash::keep;  // what made `uri`
   std::size_t request_length = 0;  // request line, headers and body: $request_length
+  std::optional<std::string_view> request_body;  // read, and whole in memory: $request_body
+  std::string_view request_body_file;  // where it was written: $request_body_file
   base::TimePoint started{};
   base::WallTime started_wall{};
 
@@ -147,7 +149,9 @@ struct Exchange {
   std::uint64_t bytes_sent = 0;  // all
   std::uint64_t body_bytes_sent = 0;  // without the head
   bool head_sent = false;
-  bool completed = false;  // $request_completion
+  bool completed = false;             // $request_completion
+  // $limit_rate, where the backend or a rewrite has set it: bytes per second, 0: no limit.
+  std::optional<std::uint64_t> limit_rate;
 
   // The backend's side.
   std::string_view proxy_host;  // as in proxy_pass: $proxy_host

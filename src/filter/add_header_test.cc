@@ -157,6 +157,43 @@ TEST_F(AddHeader, RefusesValuesOfSeveralLines) {
   EXPECT_THAT(messages(), ElementsAre(HasSubstr("has a line break")));
 }
 
+TEST_F(AddHeader, MergesBehindItsOwnWhereItIsTold) {
+  load("add_header X-A server;", "add_header_inherit merge; add_header X-B http;");
+  EXPECT_THAT(fields(), ElementsAre("X-A: server", "X-B: http"));
+}
+
+TEST_F(AddHeader, HandsNothingOnWhereItIsTold) {
+  load("add_header_inherit off;", "add_header X-B http; add_trailer X-T http;");
+  EXPECT_THAT(fields(), IsEmpty());
+  EXPECT_TRUE(expects_trailers(server(), 200));
+}
+
+TEST_F(AddHeader, TheRuleIsInheritedToo) {
+  load("", "add_header_inherit off; add_header X-B http;");
+  EXPECT_THAT(fields(), IsEmpty());
+}
+
+TEST_F(AddHeader, TrailersAreForSuccessUnlessAlways) {
+  load("add_trailer X-A a; add_trailer X-B $arg_none; add_trailer X-C c always;");
+  const auto names = [&](std::uint16_t status) {
+    exchange_.response.status = status;
+    exchange_.response_trailers.clear();
+    add_trailers(server(), exchange_, exchange_.response_trailers);
+    std::string all;
+    for (const http::Field& field : exchange_.response_trailers) all += field.name;
+    return all;
+  };
+  EXPECT_EQ(names(200), "X-AX-C");
+  EXPECT_EQ(names(500), "X-C");
+  EXPECT_TRUE(expects_trailers(server(), 500));
+}
+
+TEST_F(AddHeader, RefusesTrailersThatWouldFrameTheMessage) {
+  load("add_trailer Content-Length 0;");
+  EXPECT_THAT(messages(), ElementsAre("\"Content-Length\" is not added by \"add_trailer\""));
+  EXPECT_FALSE(expects_trailers(server(), 200));
+}
+
 TEST_F(AddHeader, TakesNoOtherParameterThanAlways) {
   load("add_header X-A b allways;");
   EXPECT_THAT(messages(), ElementsAre("invalid parameter \"allways\""));

@@ -49,6 +49,9 @@ class Responder {
   /// No further request is wanted after this one: said in the head, if that is still to be sent.
   virtual void close_after() noexcept = 0;
 
+  /// A body of unknown length ends with the connection, not in chunks. Before the head.
+  virtual void forbid_chunks() noexcept = 0;
+
   [[nodiscard]] virtual bool head_sent() const noexcept = 0;
   /// The response was sent whole, as its framing promised.
   [[nodiscard]] virtual bool ended() const noexcept = 0;

@@ -70,6 +70,22 @@ void set_max_trailers(Binding& binding) {
 constexpr config::Choice<LingeringClose> kLingeringClose[] = {
     {"off", LingeringClose::off}, {"on", LingeringClose::on}, {"always", LingeringClose::always}};
 
+// nginx's words for browsers; with "none" the others do not count.
+void set_keepalive_disable(Binding& binding) {
+  constexpr std::array<std::string_view, 3> kWords{"none", "msie6", "safari"};
+  OldBrowsers browsers;
+  bool none = false;
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    const auto word = config::read_choice(binding, i, kWords);
+    if (!word) return;
+    none = none || *word == 0;
+    browsers.msie6 = browsers.msie6 || *word == 1;
+    browsers.safari = browsers.safari || *word == 2;
+  }
+  if (none) browsers = {};
+  binding.options<O>().keepalive_disable.set(browsers, binding.where());
+}
+
 constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "client_header_buffer_size",
      .contexts = kHttpServer,
@@ -181,6 +197,21 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "1000",
      .documentation = "Requests that one connection may serve.",
      .set = config::set_number<&O::keepalive_requests>},
+    {.name = "keepalive_disable",
+     .contexts = kHttpServerLocation,
+     .arguments = takes(1, 2),
+     .syntax = "none | msie6 | safari ...",
+     .default_text = "msie6",
+     .documentation = "Old browsers whose connections are closed after a response: Internet "
+                      "Explorer up to 6 after a POST, Safari on macOS after each.",
+     .set = set_keepalive_disable},
+    {.name = "chunked_transfer_encoding",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether a body of unknown length is sent in chunks; off: the connection's "
+                      "end is its end.",
+     .set = config::set_flag<&O::chunked>},
     {.name = "lingering_close",
      .contexts = kHttpServerLocation,
      .syntax = "off | on | always",

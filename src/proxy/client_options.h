@@ -17,6 +17,15 @@ namespace proxy {
 /// off: a connection is closed at once, though the client may lose the answer by that.
 enum class LingeringClose : std::uint8_t { off, on, always };
 
+/// Old browsers whose connections are not kept.
+struct OldBrowsers {
+  bool msie6 = false;  // after a POST
+  bool safari = false;
+};
+
+/// Whether bodies are always written to files of their own; clean: which are removed at the end.
+enum class BodyFiles : std::uint8_t { off, on, clean };
+
 struct ClientOptions {
   using Milliseconds = std::chrono::milliseconds;
 
@@ -29,6 +38,8 @@ struct ClientOptions {
 
   config::Setting<std::uint64_t> max_body_size{1024 * 1024};  // 0: no limit
   config::Setting<std::uint64_t> body_buffer_size{16 * 1024};  // of a held body, in memory
+  config::Setting<BodyFiles> body_in_file_only{BodyFiles::off};
+  config::Setting<std::string> body_temp_path;  // unset: the program's own directory
   config::Setting<std::uint64_t> max_discard_size{256 * 1024};  // of a body that nobody wants
   config::Setting<std::uint64_t> max_chunk_extensions{4 * 1024};  // bytes in one body
   config::Setting<std::uint64_t> max_trailer_fields{32};
@@ -44,6 +55,8 @@ struct ClientOptions {
   config::Setting<Milliseconds> keepalive_time{Milliseconds(3'600'000)};  // since it was accepted
   config::Setting<std::uint64_t> keepalive_requests{1000};
 
+  config::Setting<OldBrowsers> keepalive_disable{OldBrowsers{.msie6 = true}};
+
   config::Setting<LingeringClose> lingering_close{LingeringClose::on};
   config::Setting<Milliseconds> lingering_time{Milliseconds(30'000)};  // in all
   config::Setting<Milliseconds> lingering_timeout{Milliseconds(5'000)};  // between two reads
@@ -51,20 +64,26 @@ struct ClientOptions {
 
   config::Setting<bool> server_tokens{false};  // compat nginx: on
   config::Setting<bool> tcp_nodelay{true};
+  config::Setting<bool> chunked{true};  // whether a body may be sent in chunks
+  config::Setting<bool> ignore_invalid_headers{true};
+  config::Setting<bool> underscores_in_headers{false};
+  config::Setting<bool> merge_slashes{true};
   config::Setting<std::string> default_type{std::string("text/plain")};
   config::Setting<http::EncodedSlash> encoded_slash{http::EncodedSlash::keep};
   config::Setting<std::vector<base::Network>> trusted_proxies;
 
   auto settings(this auto& self) {
-    return std::tie(self.header_buffer_size, self.large_buffer_count, self.large_buffer_size,
-                    self.max_headers, self.header_timeout, self.max_body_size, self.body_timeout,
-                    self.body_buffer_size, self.max_discard_size, self.max_chunk_extensions,
-                    self.max_trailer_fields, self.max_trailer_size, self.body_min_rate,
-                    self.send_timeout, self.send_min_rate, self.keepalive_timeout,
-                    self.keepalive_header, self.keepalive_min_timeout, self.keepalive_time,
-                    self.keepalive_requests, self.lingering_close, self.lingering_time,
-                    self.lingering_timeout, self.reset_timed_out, self.server_tokens,
-                    self.tcp_nodelay, self.default_type, self.encoded_slash, self.trusted_proxies);
+    return std::tie(
+        self.header_buffer_size, self.large_buffer_count, self.large_buffer_size, self.max_headers,
+        self.header_timeout, self.max_body_size, self.body_timeout, self.body_buffer_size,
+        self.body_in_file_only, self.body_temp_path, self.max_discard_size,
+        self.max_chunk_extensions, self.max_trailer_fields, self.max_trailer_size,
+        self.body_min_rate, self.send_timeout, self.send_min_rate, self.keepalive_timeout,
+        self.keepalive_header, self.keepalive_min_timeout, self.keepalive_time,
+        self.keepalive_requests, self.keepalive_disable, self.lingering_close, self.lingering_time,
+        self.lingering_timeout, self.reset_timed_out, self.server_tokens, self.tcp_nodelay,
+        self.chunked, self.ignore_invalid_headers, self.underscores_in_headers, self.merge_slashes,
+        self.default_type, self.encoded_slash, self.trusted_proxies);
   }
 };
 

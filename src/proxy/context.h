@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "config/level.h"
+#include "content/byte_ranges.h"
 #include "exchange/exchange.h"
 #include "guard/connection_slots.h"
 #include "http/h1/chunked_decoder.h"
@@ -48,6 +49,9 @@ struct Context {
   std::string_view pipelined{};    // what the client sent behind a request without a body
   std::optional<HeldBody> held{};  // the request's body, once it was held for a backend
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
+  std::optional<HeldBody> held{};  // the request's body, once it was received whole
+  std::optional<content::ByteRange> only{};  // what the client is sent of a backend's body
+  std::optional<bool> buffering{};  // what the backend said: X-Accel-Buffering
   const VirtualServer* server = nullptr;
   const route::Location* location = nullptr;
   const config::Level*& level = exchange.level;

@@ -208,12 +208,14 @@ class Finder {
     }
     const content::Validators validators{
         .modified = file.modified,
-        .etag = content::make_etag(file.modified, file.size, exchange_.arena)};
+        .etag = plan_.etag ? content::make_etag(file.modified, file.size, exchange_.arena)
+                           : std::string_view{}};
     // What is shown for an error is no answer to what the client asked for.
     if (const unsigned forced = context_.forced_status.value_or(0); forced != 0 && forced != 200) {
       return describe(forced, file, validators, found, path);
     }
-    switch (content::check_preconditions(exchange_.request.fields, validators)) {
+    switch (content::check_preconditions(exchange_.request.fields, validators,
+                                         plan_.if_modified_since)) {
       case content::Precondition::failed: found.answer = Answer{.status = 412}; return;
       case content::Precondition::not_modified:
         describe(304, file, validators, found, path);
@@ -277,7 +279,7 @@ class Finder {
     }
     add(FieldName::last_modified, arena.copy(http::view(http::http_date(std::chrono::sys_seconds(
                                       std::chrono::seconds(file.modified))))));
-    add(FieldName::etag, validators.etag);
+    if (plan_.etag) add(FieldName::etag, validators.etag);
     if (ranges.size() == 1) {
       add(FieldName::content_range, content_range(ranges.front(), file.size, arena));
     }
@@ -292,6 +294,7 @@ class Finder {
     response.body = status == 304 || length == 0
                         ? http::BodyFraming{}
                         : http::BodyFraming{http::BodyFraming::Kind::length, length};
+    to_send.length = length;
     to_send.file = std::move(file);
     found.file = std::move(to_send);
   }

@@ -107,6 +107,7 @@ class Forwarder {
   async::Task<Verdict> attempt(upstream::Lease lease);
   async::Task<Verdict> converse(upstream::Lease& lease, http::h1::ClientExchange& backend,
                                 async::Scope& scope);
+  [[nodiscard]] bool passes_hints();
   async::Task<base::Result<void>> read_head(http::h1::ClientExchange& backend);
   async::Task<Verdict> pass_response(upstream::Lease& lease, http::h1::ClientExchange& backend);
   async::Task<Verdict> switch_protocols(upstream::Lease& lease, http::h1::ClientExchange& backend);
@@ -458,7 +459,7 @@ async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& b
     }
     since = context_.now();
     if (!head.is_interim()) co_return base::Result<void>{};
-    if (head.status == 100) continue;
+    if (head.status == 100 || (head.status == 103 && !passes_hints())) continue;
     http::ResponseHead interim(exchange_.arena);
     interim.status = head.status;
     interim.reason = head.reason;
@@ -470,6 +471,15 @@ async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& b
         interim, Pace(context_.send_pace()).patience(context_.now())));
     since = context_.now();
   }
+}
+
+bool Forwarder::passes_hints() {
+  if (plan_.early_hints.empty()) return plan_.hints_always;
+  context_.take_time();
+  script::Subject subject(exchange_);
+  return std::ranges::any_of(plan_.early_hints, [&](const script::Value& condition) {
+    return condition.is_true(subject);
+  });
 }
 
 async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
@@ -485,6 +495,12 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
       co_return Verdict::failed;
     }
     co_return refuse_response("upstream sent too many header fields");
+  }
+  if (exchange_.response.status == 416 && exchange_.upstream_response.status == 200) {
+    answer_ = {.status = 416,
+               .content_range = exchange_.arena.copy(
+                   exchange_.response.fields.value(http::FieldName::content_range))};
+    co_return Verdict::failed;  // the connection is not kept: its body is not wanted
   }
   http::h1::BodyReader& body =
       backend.open_body(exchange_.upstream_response, chunked_limits(context_.client_options()));

@@ -3,7 +3,9 @@
 
 #include "base/text.h"
 #include "config/setters.h"
+#include "http/field_name.h"
 #include "proxy/forward_options.h"
+#include "proxy/limit_rate.h"
 
 namespace proxy {
 namespace {
@@ -12,6 +14,7 @@ using config::Binding;
 using config::kHttpServerLocation;
 using config::Repeat;
 using config::takes;
+using http::FieldName;
 using O = ForwardOptions;
 
 void set_pass(Binding& binding) {
@@ -74,6 +77,34 @@ constexpr std::array<config::Choice<std::optional<io::ProxyVersion>>, 4> kProxyP
      {"v1", io::ProxyVersion::v1},
      {"v2", io::ProxyVersion::v2}}};
 
+// nginx's nine: those that tell a cache something are known before there is one.
+void set_ignored_headers(Binding& binding) {
+  constexpr std::array<config::Choice<FieldName>, 9> kNames{
+      {{"X-Accel-Redirect", FieldName::x_accel_redirect},
+       {"X-Accel-Expires", FieldName::x_accel_expires},
+       {"X-Accel-Limit-Rate", FieldName::x_accel_limit_rate},
+       {"X-Accel-Buffering", FieldName::x_accel_buffering},
+       {"X-Accel-Charset", FieldName::x_accel_charset},
+       {"Expires", FieldName::expires},
+       {"Cache-Control", FieldName::cache_control},
+       {"Set-Cookie", FieldName::set_cookie},
+       {"Vary", FieldName::vary}}};
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    const auto name = config::read_choice<FieldName>(binding, i, kNames);
+    if (name) binding.options<O>().ignored_headers.append(*name, binding.where());
+  }
+}
+
+void set_early_hints(Binding& binding) {
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    binding.options<O>().early_hints.append(binding.word(i), binding.where());
+  }
+}
+
+void set_limit_rate(Binding& binding) {
+  if (check_rate(binding)) binding.options<O>().limit_rate.set(binding.word(0), binding.where());
+}
+
 constexpr config::ContextSet kPassContexts =
     config::Context::location | config::Context::if_in_location | config::Context::limit_except;
 
@@ -92,6 +123,46 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "Host $proxy_host",
      .documentation = "A header of the request to the backend; an empty VALUE removes it.",
      .set = add_header_setting},
+    {.name = "proxy_set_header_inherit",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off | merge",
+     .default_text = "on",
+     .documentation = "Whether a block has the headers of the one around it if it has none of its "
+                      "own, never, or those that it does not set itself.",
+     .set = config::set_list_inheritance<&O::set_headers>},
+    {.name = "proxy_ignore_headers",
+     .contexts = kHttpServerLocation,
+     .arguments = config::takes_at_least(1),
+     .syntax = "NAME...",
+     .documentation = "Headers by which backends instruct the proxy, and which it does not follow: "
+                      "X-Accel-Redirect, X-Accel-Limit-Rate, X-Accel-Buffering, ...",
+     .set = set_ignored_headers},
+    {.name = "proxy_pass_trailers",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether clients get the fields that stand behind a backend's body.",
+     .set = config::set_flag<&O::pass_trailers>},
+    {.name = "early_hints",
+     .contexts = kHttpServerLocation,
+     .arguments = config::takes_at_least(1),
+     .syntax = "CONDITION...",
+     .documentation = "When a backend's 103 (Early Hints) is passed on: if one of these values is "
+                      "neither empty nor \"0\".",
+     .set = set_early_hints},
+    {.name = "proxy_limit_rate",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "0",
+     .documentation = "Bytes per second of a backend's answer, at most, while proxy_buffering is "
+                      "on; 0 for no limit. May have variables in it.",
+     .set = set_limit_rate},
+    {.name = "proxy_force_ranges",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether a byte range is cut out of a backend's answer that knows none.",
+     .set = config::set_flag<&O::force_ranges>},
     {.name = "proxy_hide_header",
      .contexts = kHttpServerLocation,
      .repeat = Repeat::repeatable,
@@ -179,6 +250,6 @@ constexpr config::DirectiveSpec kDirectives[] = {
 }  // namespace
 
 const config::Feature kForwardFeature{"forward", kDirectives,
-                                      config::inherit_options<ForwardOptions>};
+                                      config::inherit_options_with_lists<O, &O::set_headers>};
 
 }  // namespace proxy

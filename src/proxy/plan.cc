@@ -74,10 +74,15 @@ void PlanMaker::provision(config::Level& level) {
   auto& plan = level.options<ForwardPlan>();
   plan.options = &options;
   plan.as_received = flags_.compat_nginx;
+  plan.pass_trailers = options.pass_trailers.value_or(!flags_.compat_nginx);
   plan.keep_alive = upstream::default_keep_alive(flags_.compat_nginx);
   plan_target(level, *pass, plan);
   plan_headers(options, plan);
   plan_redirects(level, options, plan);
+  plan.cookies = plan_cookies(options, variables_, diagnostics_);
+  plan.hints_always = !flags_.compat_nginx;
+  for (const Word& condition : *options.early_hints) plan.early_hints.push_back(compile(condition));
+  if (*options.limit_rate) plan.limit_rate = compile(**options.limit_rate);
   plan_tls(level.get<BackendTlsOptions>(), *pass, plan);
 }
 

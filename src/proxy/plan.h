@@ -15,6 +15,7 @@
 #include "config/level.h"
 #include "http/field_name.h"
 #include "proxy/backend_tls_options.h"
+#include "proxy/cookies.h"
 #include "proxy/forward_options.h"
 #include "script/pattern.h"
 #include "script/value.h"
@@ -76,6 +77,11 @@ struct ForwardPlan {
   NameSet set_names;  // their names: the client's own are not forwarded
   bool sets_connection = false;  // Connection or Upgrade are set by the configuration
   NameSet hidden;
+  CookiePlan cookies;
+  std::vector<script::Value> early_hints;  // conditions: 103s are passed on if one of them holds
+  bool hints_always = true;  // when there are no conditions; compat nginx: never
+  script::Value limit_rate;  // proxy_limit_rate
+  bool pass_trailers = true;
   std::vector<RedirectPlan> redirects;
 
   std::shared_ptr<const tls::ClientPolicy> tls_policy;  // for https, also for dynamic targets

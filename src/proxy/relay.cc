@@ -1,9 +1,12 @@
 #include "proxy/relay.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
 #include "io/buffer.h"
+#include "proxy/limit_rate.h"
+#include "proxy/response.h"
 
 namespace proxy {
 namespace {
@@ -34,49 +37,74 @@ class ResponseRelay {
   ResponseRelay(Context& context, const ForwardPlan& plan, http::h1::BodyReader& body)
       : context_(context),
         body_(body),
-        buffering_(*plan.options->buffering),
+        buffering_(context.buffering.value_or(*plan.options->buffering)),
+        pass_trailers_(plan.pass_trailers),
         read_timeout_(*plan.options->read_timeout),
-        pace_(context.send_pace()) {}
+        pace_(context.send_pace()),
+        to_client_(response_rate(context)) {
+    if (buffering_ && !plan.limit_rate.is_empty()) {
+      from_backend_ = RateLimit(size_of(plan.limit_rate, context.exchange), 0, context.now());
+    }
+  }
 
   async::Task<base::Result<void>> run() {
     std::string_view piece;
     // What came with the head leaves with the head.
     if (auto first = body_.next_received()) {
       if (!*first) co_return base::fail(first->error().from(ErrorSource::upstream));
-      piece = **first;
+      from_backend_.moved((*first)->size());
+      piece = cut(**first);
     }
     body_.notice_end();
-    const bool whole = body_.ended() && body_.trailers().empty();
+    CO_TRY(const std::uint64_t with_head,
+           co_await take_turn(context_.worker.loop, to_client_, piece.size()));
+    const std::string_view rest = piece.substr(with_head);
+    piece = piece.substr(0, with_head);
+    const bool whole =
+        rest.empty() && body_.ended() && body_.trailers().empty() && !has_trailers(context_);
     const base::TimePoint began = context_.now();
     CO_TRY_VOID(from_client(
         co_await context_.responder.send_head(context_.exchange.response, piece,
                                               whole ? End::yes : End::no, patience(piece.size())),
         began, piece.size()));
     if (whole) co_return base::Result<void>{};
+    to_client_.moved(with_head);
+    CO_TRY_VOID(co_await send_on(rest));
     while (!body_.ended()) {
+      CO_TRY_VOID(co_await take_turn(context_.worker.loop, from_backend_, 1));
       auto read = co_await body_.read(context_.now() + read_timeout_);
       if (!read) co_return base::fail(read.error().from(ErrorSource::upstream));
       if (read->empty()) break;
-      CO_TRY_VOID(co_await pass_on(*read));
+      from_backend_.moved(read->size());
+      CO_TRY_VOID(co_await pass_on(cut(*read)));
     }
     const base::TimePoint ending = context_.now();
-    CO_TRY_VOID(
-        from_client(co_await context_.responder.finish(body_.trailers(), patience(0)), ending, 0));
-    exchange::Exchange& exchange = context_.exchange;
-    if (exchange.request.version == http::Version::http_1_0) co_return base::Result<void>{};
-    for (const http::Field& trailer : body_.trailers()) {
-      if (!exchange.response_trailers.add(trailer)) break;
+    if (pass_trailers_) {
+      for (const http::Field& trailer : body_.trailers()) {
+        if (!context_.exchange.response_trailers.add(trailer)) break;
+      }
     }
-    co_return base::Result<void>{};
+    co_return from_client(co_await finish_body(context_, patience(0)), ending, 0);
   }
 
  private:
+  // Of a piece of the backend's body, what the client has asked for.
+  std::string_view cut(std::string_view piece) noexcept {
+    if (!context_.only) return piece;
+    const std::uint64_t begin = position_;
+    position_ += piece.size();
+    const content::ByteRange only = *context_.only;
+    if (position_ <= only.first || begin >= only.end) return {};
+    const std::uint64_t skipped = only.first > begin ? only.first - begin : 0;
+    return piece.substr(skipped, only.end - begin - skipped);
+  }
+
   async::Task<base::Result<void>> pass_on(std::string_view piece) {
     io::Buffer buffer;
     while (!piece.empty()) {
       std::string_view next;
       std::string_view out = piece;
-      if (buffering_ && piece.size() < kGather && !body_.length()) {
+      if (buffering_ && !context_.only && piece.size() < kGather && !body_.length()) {
         buffer.grow(kGather);
         buffer.clear();
         auto rest = gather(body_, piece, buffer);
@@ -84,11 +112,25 @@ class ResponseRelay {
         next = *rest;
         out = buffer.readable();
       }
+      from_backend_.moved(out.size() - std::min(out.size(), piece.size()));  // what was gathered
+      CO_TRY_VOID(co_await send_on(out));
+      piece = next;
+    }
+    co_return base::Result<void>{};
+  }
+
+  // No faster than limit_rate.
+  async::Task<base::Result<void>> send_on(std::string_view text) {
+    while (!text.empty()) {
+      CO_TRY(const std::uint64_t count,
+             co_await take_turn(context_.worker.loop, to_client_, text.size()));
+      const std::string_view out = text.substr(0, count);
       const base::TimePoint began = context_.now();
       CO_TRY_VOID(
           from_client(co_await context_.responder.send_body(out, End::no, patience(out.size())),
                       began, out.size()));
-      piece = next;
+      to_client_.moved(count);
+      text.remove_prefix(count);
     }
     co_return base::Result<void>{};
   }
@@ -114,8 +156,12 @@ class ResponseRelay {
   Context& context_;
   http::h1::BodyReader& body_;
   bool buffering_;
+  bool pass_trailers_;
+  std::uint64_t position_ = 0;  // in the backend's body, while context_.only
   std::chrono::milliseconds read_timeout_;
   Pace pace_;
+  RateLimit to_client_;
+  RateLimit from_backend_;
 };
 
 }  // namespace

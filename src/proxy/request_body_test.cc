@@ -81,6 +81,7 @@ class RecordingResponder final : public http::Responder {
     co_return base::Result<void>{};
   }
   void close_after() noexcept override {}
+  void forbid_chunks() noexcept override {}
   bool head_sent() const noexcept override { return false; }
   bool ended() const noexcept override { return false; }
   std::uint64_t bytes_sent() const noexcept override { return 0; }

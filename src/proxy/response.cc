@@ -10,6 +10,9 @@
 #include "filter/add_header.h"
 #include "http/date.h"
 #include "http/status.h"
+#include "proxy/accel.h"
+#include "proxy/forced_range.h"
+#include "proxy/old_browser.h"
 #include "proxy/outgoing.h"
 
 namespace proxy {
@@ -100,22 +103,53 @@ std::string_view content_type(const Context& context) {
 
 void decide_keep_alive(Context& context) {
   const ClientOptions& options = context.client_options();
-  const exchange::Connection& connection = context.exchange.connection;
+  const exchange::Exchange& exchange = context.exchange;
+  const exchange::Connection& connection = exchange.connection;
   const bool last = connection.requests >= *options.keepalive_requests;
   const bool old = context.now() - connection.accepted_at > *options.keepalive_time;
   if (last) context.count(observe::Counter::limit_keepalive_requests);
   if (old) context.count(observe::Counter::limit_keepalive_age);
-  if (last || old || options.keepalive_timeout->count() == 0 ||
-      context.worker.connections.draining()) {
+  if (last || old || is_old_browser(exchange.request, *options.keepalive_disable) ||
+      options.keepalive_timeout->count() == 0 || context.worker.connections.draining()) {
     context.close_after = true;
   }
   if (context.close_after) context.responder.close_after();
+}
+
+// Trailers of ours have room behind chunks alone; a client of HTTP/1.0 gets none.
+void choose_framing(Context& context) {
+  if (!*context.client_options().chunked) return context.responder.forbid_chunks();
+  exchange::Exchange& exchange = context.exchange;
+  http::ResponseHead& response = exchange.response;
+  const bool may_have_body =
+      exchange.request.method != http::Method::head && !http::status_has_no_body(response.status);
+  if (may_have_body && exchange.request.version != http::Version::http_1_0 &&
+      filter::expects_trailers(*context.level, response.status)) {
+    response.body = {.kind = http::BodyFraming::Kind::chunked};
+  }
+}
+
+bool has_trailers(const Context& context) {
+  return context.exchange.response.body.kind == http::BodyFraming::Kind::chunked &&
+         filter::expects_trailers(*context.level, context.exchange.response.status);
+}
+
+async::Task<base::Result<void>> finish_body(Context& context, io::Patience patience) {
+  exchange::Exchange& exchange = context.exchange;
+  context.take_time();
+  if (exchange.request.version == http::Version::http_1_0) {
+    exchange.response_trailers.clear();
+  } else if (has_trailers(context)) {
+    filter::add_trailers(*context.level, exchange, exchange.response_trailers);
+  }
+  co_return co_await context.responder.finish(exchange.response_trailers, patience);
 }
 
 bool begin_own_fields(Context& context) { return add_own_fields(context, nullptr); }
 
 bool finish_own_fields(Context& context) {
   decide_keep_alive(context);
+  choose_framing(context);
   return add_keep_alive_hint(context) && add_kept_fields(context) &&
          filter::apply_add_header(*context.level, context.exchange);
 }
@@ -124,6 +158,7 @@ bool make_response(Context& context, const ForwardPlan& plan) {
   exchange::Exchange& exchange = context.exchange;
   const http::ResponseHead& from = exchange.upstream_response;
   http::ResponseHead& response = exchange.response;
+  take_instructions(context, plan);
   decide_keep_alive(context);
   const unsigned forced = context.forced_status.value_or(0);
   response.status = forced != 0 ? static_cast<std::uint16_t>(forced) : from.status;
@@ -131,6 +166,7 @@ bool make_response(Context& context, const ForwardPlan& plan) {
   response.body = from.body;
   bool fits = add_own_fields(context, &plan);
   const bool check_connection = from.fields.has(FieldName::connection);
+  const bool forces_ranges = *plan.options->force_ranges;
   const bool tells_length = exchange.request.method == http::Method::head || from.status == 304;
   for (const Field& field : from.fields) {
     switch (field.id) {
@@ -151,12 +187,23 @@ bool make_response(Context& context, const ForwardPlan& plan) {
           continue;
         }
         break;
+      case FieldName::set_cookie:
+        if (!plan.cookies.empty() && !plan.hidden.has(field.id, field.name)) {
+          fits = fits &&
+                 response.fields.add(Field{field.id, field.name,
+                                           rewrite_cookie(plan.cookies, exchange, field.value)});
+          continue;
+        }
+        break;
       default: break;
     }
+    if (forces_ranges && field.id == FieldName::accept_ranges) continue;
     if (http::is_hop_by_hop(field.id) || plan.hidden.has(field.id, field.name)) continue;
     if (check_connection && named_by_connection(from.fields, field)) continue;
     fits = fits && response.fields.add(field);
   }
+  if (forces_ranges) fits = fits && offer_ranges(context);
+  choose_framing(context);
   fits = fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
          filter::apply_add_header(*context.level, exchange);
   return fits && exchange.failure.kind <= exchange::EvaluationFailure::Kind::cycle;
@@ -210,11 +257,15 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
                                : http::BodyFraming{http::BodyFraming::Kind::length, body.size()};
   // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands
   // for.
+  choose_framing(context);
   http::ResponseHead& head = response;
   const std::uint16_t shown = head.status;
   head.status = static_cast<std::uint16_t>(http::wire_status(shown));
-  const auto sent = co_await context.responder.send_head(
-      head, body, http::End::yes, Pace(context.send_pace()).patience(context.now(), body.size()));
+  const bool has_more = has_trailers(context);
+  const io::Patience patience = Pace(context.send_pace()).patience(context.now(), body.size());
+  auto sent = co_await context.responder.send_head(
+      head, body, has_more ? http::End::no : http::End::yes, patience);
+  if (sent && has_more) sent = co_await finish_body(context, patience);
   if (!sent && sent.error().is(base::ErrorCode::timed_out)) {
     context.timed_out = true;
     context.count(observe::Counter::limit_send_time);

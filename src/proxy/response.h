@@ -21,6 +21,13 @@ namespace proxy {
 [[nodiscard]] bool begin_own_fields(Context& context);
 [[nodiscard]] bool finish_own_fields(Context& context);
 
+/// What the head says of the body's end: when all else of the response is decided.
+void choose_framing(Context& context);
+/// Trailers of ours follow the body, so that the head can't end it.
+[[nodiscard]] bool has_trailers(const Context& context);
+/// Ends the body, with the trailers that stand in exchange.response_trailers and our own.
+[[nodiscard]] async::Task<base::Result<void>> finish_body(Context& context, io::Patience patience);
+
 /// Fills exchange.response from exchange.upstream_response: hop-by-hop and hidden fields removed,
 /// redirects rewritten, our own added. False: too many fields.
 [[nodiscard]] bool make_response(Context& context, const ForwardPlan& plan);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/event_loop.h"
+#include "proxy/limit_rate.h"
 #include "proxy/relay.h"
 #include "proxy/response.h"
 #include "proxy/static_file.h"
@@ -33,19 +34,25 @@ class Sender {
       : context_(context),
         to_send_(to_send),
         pace_(context.send_pace()),
-        by_kernel_(plan.sendfile && context.responder.sends_files()) {}
+        limit_(response_rate(context)),
+        by_kernel_(plan.sendfile && context.responder.sends_files() && !has_trailers(context)) {}
 
   async::Task<base::Result<void>> run() {
     const bool has_body = context_.exchange.response.body.has_body() &&
                           context_.exchange.request.method != http::Method::head;
     if (has_body) {
-      const std::uint64_t length = context_.exchange.response.body.length;
+      const std::uint64_t length = to_send_.length;
       wanted_ = by_kernel_ && length > kPiece ? kFirst : std::min<std::uint64_t>(length, kPiece);
       for (std::size_t i = 0; i < to_send_.ranges.size(); ++i) {
         if (!to_send_.before.empty()) CO_TRY_VOID(co_await put(to_send_.before[i]));
         CO_TRY_VOID(co_await put_file(to_send_.ranges[i]));
       }
       if (!to_send_.after.empty()) CO_TRY_VOID(co_await put(to_send_.after));
+    }
+    if (has_trailers(context_)) {
+      CO_TRY_VOID(co_await flush(End::no));
+      const base::TimePoint began = context_.now();
+      co_return account(co_await finish_body(context_, pace_.patience(began)), began, 0);
     }
     co_return co_await flush(End::yes);
   }
@@ -94,21 +101,42 @@ class Sender {
 
   async::Task<base::Result<void>> send_by_kernel(ByteRange range) {
     while (range.first < range.end) {
-      const std::uint64_t count = std::min(range.end - range.first, kTurn - turn_);
+      CO_TRY(const std::uint64_t count,
+             co_await take_turn(context_.worker.loop, limit_,
+                                std::min(range.end - range.first, kTurn - turn_)));
       const base::TimePoint began = context_.now();
       const auto sent = co_await context_.responder.send_file(
           {.file = to_send_.file.fd.get(), .offset = range.first, .count = count},
           pace_.patience(began, count));
       if (!sent && sent.error().is(ErrorCode::end_of_stream)) file_failed_ = true;
       CO_TRY_VOID(account(sent, began, count));
+      limit_.moved(count);
       range.first += count;
       CO_TRY_VOID(co_await yield(count));
     }
     co_return base::Result<void>{};
   }
 
+  // No faster than limit_rate.
   async::Task<base::Result<void>> flush(End end) {
-    const std::string_view bytes = buffer_.readable();
+    if (limit_.limited()) {
+      while (true) {
+        const std::string_view all = buffer_.readable();
+        CO_TRY(const std::uint64_t count,
+               co_await take_turn(context_.worker.loop, limit_, all.size()));
+        if (count == all.size()) break;
+        CO_TRY_VOID(co_await send(all.substr(0, count), End::no));
+        buffer_.consume(count);
+      }
+    }
+    const std::size_t count = buffer_.size();
+    CO_TRY_VOID(co_await send(buffer_.readable(), end));
+    buffer_.clear();
+    if (end == End::yes) co_return base::Result<void>{};
+    co_return co_await yield(count);
+  }
+
+  async::Task<base::Result<void>> send(std::string_view bytes, End end) {
     const base::TimePoint began = context_.now();
     http::Responder& responder = context_.responder;
     base::Result<void> sent;
@@ -119,10 +147,8 @@ class Sender {
       sent = co_await responder.send_body(bytes, end, pace_.patience(began, bytes.size()));
     }
     CO_TRY_VOID(account(sent, began, bytes.size()));
-    const std::size_t count = bytes.size();
-    buffer_.clear();
-    if (end == End::yes) co_return base::Result<void>{};
-    co_return co_await yield(count);
+    limit_.moved(bytes.size());
+    co_return base::Result<void>{};
   }
 
   async::Task<base::Result<void>> yield(std::uint64_t sent) {
@@ -147,6 +173,7 @@ class Sender {
   Context& context_;
   const FileToSend& to_send_;
   Pace pace_;
+  RateLimit limit_;
   const bool by_kernel_;
   bool file_failed_ = false;
   bool too_slow_ = false;

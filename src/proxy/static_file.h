@@ -29,6 +29,7 @@ struct FileToSend {
   std::span<const content::ByteRange> ranges;
   std::span<const std::string_view> before;  // each range, where there are several: the part's head
   std::string_view after;  // the last one
+  std::uint64_t length = 0;  // of all that is sent
 };
 
 /// One of three: an answer of our own, a file, or (neither) an internal redirect: context.reroute.

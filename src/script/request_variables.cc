@@ -127,6 +127,12 @@ Text request_id(Exchange& ex) {
   return std::string_view(ex.request_id.data(), ex.request_id.size());
 }
 
+Text request_body(Exchange& ex) { return ex.request_body; }
+Text request_body_file(Exchange& ex) {
+  if (ex.request_body_file.empty()) return std::nullopt;
+  return ex.request_body_file;
+}
+
 constexpr VariableSpec kTable[] = {
     {.name = "arg_",
      .kind = VariableSpec::Kind::family,
@@ -165,6 +171,12 @@ constexpr VariableSpec kTable[] = {
     {.name = "request",
      .get = of_exchange<request>,
      .documentation = "the request line as received"},
+    {.name = "request_body",
+     .get = of_exchange<request_body>,
+     .documentation = "the request's body, once it was received for a backend and is in memory"},
+    {.name = "request_body_file",
+     .get = of_exchange<request_body_file>,
+     .documentation = "the file that has the request's body"},
     {.name = "request_id",
      .get = of_exchange<request_id>,
      .documentation = "32 random hexadecimal digits, the same for the whole request"},

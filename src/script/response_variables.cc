@@ -14,6 +14,8 @@ Text body_bytes_sent(Exchange& ex) { return number_text(ex.arena, ex.body_bytes_
 Text bytes_sent(Exchange& ex) { return number_text(ex.arena, ex.bytes_sent); }
 Text request_completion(Exchange& ex) { return ex.completed ? "OK" : ""; }
 
+Text limit_rate(Exchange& ex) { return number_text(ex.arena, ex.limit_rate.value_or(0)); }
+
 Text status(Exchange& ex) {
   const unsigned code = ex.response.status;
   const std::array<char, 3> digits = {static_cast<char>('0' + code / 100 % 10),
@@ -55,6 +57,9 @@ constexpr VariableSpec kTable[] = {
     {.name = "bytes_sent",
      .get = of_exchange<bytes_sent>,
      .documentation = "bytes sent to the client"},
+    {.name = "limit_rate",
+     .get = of_exchange<limit_rate>,
+     .documentation = "bytes per second that the response is sent at, at most; 0: no limit"},
     {.name = "request_completion",
      .get = of_exchange<request_completion>,
      .documentation = "\"OK\" once the response was sent entirely, else empty"},

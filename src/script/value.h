@@ -81,6 +81,7 @@ class Value {
     return is_constant() && !pieces_.empty() ? std::string_view(pieces_.front().text())
                                              : std::string_view{};
   }
+  [[nodiscard]] bool is_empty() const noexcept { return pieces_.empty(); }
   /// Whether it has $1 ... $9.
   [[nodiscard]] bool uses_captures() const noexcept;
 

@@ -16,7 +16,9 @@
 #include "content/static_directives.h"
 #include "content/try_files.h"
 #include "filter/add_header.h"
+#include "filter/expires.h"
 #include "guard/limit_directives.h"
+#include "proxy/limit_rate.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
 #include "script/data_directives.h"
@@ -108,6 +110,7 @@ class Builder {
 
 // Whatever has variables in it is compiled, level by level from the top.
 void Builder::provision(Level& level) {
+  filter::provision_expires(level, variables_, diagnostics_);
   filter::provision_add_header(level, variables_, diagnostics_);
   level.options<accesslog::Logs>() = logs_.compile(level);
   content::provision_error_pages(level, variables_, diagnostics_);
@@ -119,7 +122,10 @@ void Builder::provision(Level& level) {
     script::provision_program(level, variables_, diagnostics_);
     content::provision_try_files(level, variables_, diagnostics_);
   }
-  if (context != Context::http) content::provision_static(level, static_);
+  if (context != Context::http) {
+    content::provision_static(level, static_);
+    proxy::provision_limit_rate(level, variables_, diagnostics_);
+  }
   if (context != Context::http && context != Context::server) plans_.provision(level);
   for (const auto& child : level.children()) {
     if (is_place(child->context())) provision(*child);

@@ -15,9 +15,11 @@
 #include "content/try_files.h"
 #include "filter/add_header.h"
 #include "guard/limit_directives.h"
+#include "filter/expires.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
+#include "proxy/limit_rate.h"
 #include "route/route_options.h"
 #include "script/rewrite_directives.h"
 #include "script/data_directives.h"
@@ -38,10 +40,13 @@ std::span<const config::Feature> features() noexcept {
       kTuningFeature,
       script::kDataFeature,
       script::kRefererFeature,
+      kHttpTuningFeature,
       route::kFeature,
       tls::kFeature,
       proxy::kClientFeature,
       proxy::kForwardFeature,
+      proxy::kCookieFeature,
+      proxy::kLimitRateFeature,
       proxy::kBackendTlsFeature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
@@ -56,6 +61,7 @@ std::span<const config::Feature> features() noexcept {
       content::kStatusPageFeature,
       content::kStaticFeature,
       filter::kAddHeaderFeature,
+      filter::kExpiresFeature,
       accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,
   };

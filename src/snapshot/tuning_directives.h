@@ -6,5 +6,6 @@
 namespace snapshot {
 
 extern const config::Feature kTuningFeature;
+extern const config::Feature kHttpTuningFeature;
 
 }  // namespace snapshot

@@ -19,7 +19,7 @@ void ResponseSender::choose_framing(const ResponseHead& head) noexcept {
     case BodyFraming::Kind::chunked:
     case BodyFraming::Kind::until_close: break;
   }
-  if (request_.version != Version::http_1_0) return body_.begin(Framing::chunked, 0);
+  if (may_chunk_ && request_.version != Version::http_1_0) return body_.begin(Framing::chunked, 0);
   keep_alive_ = false;
   body_.begin(Framing::until_close, 0);
 }

@@ -41,6 +41,7 @@ class ResponseSender final : public Responder {
   [[nodiscard]] std::uint64_t head_bytes_sent() const noexcept override { return head_bytes_; }
 
   void close_after() noexcept override { keep_alive_ = false; }
+  void forbid_chunks() noexcept override { may_chunk_ = false; }
   /// May the next request be read, as far as this response goes?
   [[nodiscard]] bool keeps_alive() const noexcept { return keep_alive_ && ended(); }
 
@@ -53,6 +54,7 @@ class ResponseSender final : public Responder {
   io::Buffer out_;
   std::uint64_t head_bytes_ = 0;
   bool keep_alive_ = true;
+  bool may_chunk_ = true;
   bool head_sent_ = false;
 };
 
