@@ -62,12 +62,13 @@ class AbsoluteLocation : public ::testing::Test {
                       std::string_view location) {
     connection_.local = *base::Address::from_ip(address, port);
     connection_.tls = tls;
-    return absolute_location(location, exchange_);
+    return absolute_location(location, exchange_, options_);
   }
   AbsoluteLocation() { exchange_.request.host = "example.com"; }
   exchange::Connection connection_;
   base::Arena arena_;
   exchange::Exchange exchange_{connection_, arena_};
+  RedirectOptions options_;
 };
 
 TEST_F(AbsoluteLocation, ShowsAPortThatIsNotTheSchemesOwn) {
@@ -108,7 +109,19 @@ TEST_F(AbsoluteLocation, KeepsTheBracketsOfAnIPv6Host) {
 
 TEST_F(AbsoluteLocation, HasNoPortOnUnixSockets) {
   connection_.local = *base::Address::from_path("/run/s");
-  EXPECT_EQ(absolute_location("/a", exchange_), "http://example.com/a");
+  EXPECT_EQ(absolute_location("/a", exchange_, options_), "http://example.com/a");
+}
+
+TEST_F(AbsoluteLocation, LeavesOutWhatItIsTold) {
+  exchange_.server_name = "first.example";
+  options_.with_port.value = false;
+  EXPECT_EQ(at("127.0.0.1", 8080, false, "/a"), "http://example.com/a");
+  options_.with_server_name.value = true;
+  EXPECT_EQ(at("127.0.0.1", 8080, false, "/a"), "http://first.example/a");
+  exchange_.server_name = {};
+  EXPECT_EQ(at("127.0.0.1", 8080, false, "/a"), "http://example.com/a");
+  options_.absolute.value = false;
+  EXPECT_EQ(at("127.0.0.1", 8080, false, "/a"), "/a");
 }
 
 }  // namespace

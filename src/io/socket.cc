@@ -166,9 +166,32 @@ int SocketStream::take_socket_error() noexcept {
   return error;
 }
 
+namespace {
+
+// Before it connects: buffers count for the window that is offered.
+base::Result<void> prepare(int socket, const ConnectOptions& options) noexcept {
+  const auto set = [socket](int level, int name, int value) {
+    return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
+  };
+  // The kernel's no to a size is no reason not to connect.
+  if (options.keepalive) static_cast<void>(set(SOL_SOCKET, SO_KEEPALIVE, 1));
+  if (options.receive_buffer > 0) {
+    static_cast<void>(set(SOL_SOCKET, SO_RCVBUF, options.receive_buffer));
+  }
+  if (options.send_buffer > 0) static_cast<void>(set(SOL_SOCKET, SO_SNDBUF, options.send_buffer));
+  if (!options.from) return {};
+  // Else each local address has some 28,000 connections in all, and not to each peer.
+  if (options.from->port() == 0) static_cast<void>(set(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1));
+  if (::bind(socket, options.from->native(), options.from->native_size()) == 0) return {};
+  return base::fail(base::error_from_errno(errno, "bind() failed"));
+}
+
+}  // namespace
+
 async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(EventLoop& loop,
                                                                  base::Address peer,
-                                                                 base::Deadline deadline) {
+                                                                 base::Deadline deadline,
+                                                                 ConnectOptions options) {
   constexpr int kKind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   base::Fd socket(::socket(peer.family(), kKind, 0));
   while (!socket) {
@@ -180,6 +203,7 @@ async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(EventLoop& loop
         loop, std::min(deadline, base::Deadline(loop.now() + EventLoop::kReliefPause))));
     socket = base::Fd(::socket(peer.family(), kKind, 0));
   }
+  if (!peer.is_unix()) CO_TRY_VOID(prepare(socket.get(), options));
   const int connected = ::connect(socket.get(), peer.native(), peer.native_size());
   const int connect_error = connected == 0 ? 0 : errno;
   if (connect_error != 0 && connect_error != EINPROGRESS) {

@@ -59,9 +59,17 @@ class SocketStream final : public Stream, private Pollable {
   bool aborted_ = false;
 };
 
+/// What a connection is to have beside its peer.
+struct ConnectOptions {
+  std::optional<base::Address> from{};  // the local end; port 0: any
+  bool keepalive = false;  // SO_KEEPALIVE
+  int receive_buffer = 0;  // bytes; 0: the system's
+  int send_buffer = 0;     // likewise
+};
+
 /// Connects by the deadline. The Error has the errno that the kernel gave.
 [[nodiscard]] async::Task<base::Result<std::unique_ptr<SocketStream>>> connect(
-    EventLoop& loop, base::Address peer, base::Deadline deadline);
+    EventLoop& loop, base::Address peer, base::Deadline deadline, ConnectOptions options = {});
 
 /// A bound, listening, non-blocking socket. Unix sockets replace a stale file of the same name only
 /// if nobody answers there, and everyone may connect to them, as nginx's. `ignored`, where given,

@@ -67,6 +67,17 @@ void set_max_trailers(Binding& binding) {
   binding.options<O>().max_trailer_size.set(*size, binding.where());
 }
 
+constexpr config::Choice<BodyFiles> kBodyFiles[] = {
+    {"off", BodyFiles::off}, {"on", BodyFiles::on}, {"clean", BodyFiles::clean}};
+
+void set_body_temp_path(Binding& binding) {
+  for (std::size_t i = 1; i < binding.count(); ++i) {
+    if (!config::read_number(binding, i, 1, 3)) return;
+  }
+  binding.options<O>().body_temp_path.set(
+      binding.files.full_name(binding.argument(0), config::Purpose::place), binding.where());
+}
+
 constexpr config::Choice<LingeringClose> kLingeringClose[] = {
     {"off", LingeringClose::off}, {"on", LingeringClose::on}, {"always", LingeringClose::always}};
 
@@ -126,6 +137,20 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .documentation =
          "How much of a request's body is held in memory; a longer one goes to a file.",
      .set = config::set_size<&O::body_buffer_size>},
+    {.name = "client_body_in_file_only",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | clean | off",
+     .default_text = "off",
+     .documentation = "Whether each held body is written to a file of its own, which stays (on) or "
+                      "goes with the request (clean).",
+     .set = config::set_enum<&O::body_in_file_only, kBodyFiles>},
+    {.name = "client_body_temp_path",
+     .contexts = kHttpServerLocation,
+     .arguments = takes(1, 4),
+     .syntax = "PATH [LEVEL [LEVEL [LEVEL]]]",
+     .documentation = "The directory of these files and of bodies that memory has no room for; "
+                      "there are no folders in it, whatever LEVELs say.",
+     .set = set_body_temp_path},
     {.name = "client_max_discard_size",
      .contexts = kHttpServerLocation,
      .syntax = "SIZE",
@@ -255,6 +280,25 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "text/plain",
      .documentation = "Content-Type of what has none of its own.",
      .set = config::set_text<&O::default_type>},
+    {.name = "ignore_invalid_headers",
+     .contexts = kHttpServer,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether header fields are dropped whose names have other characters than "
+                      "letters, digits and \"-\".",
+     .set = config::set_flag<&O::ignore_invalid_headers>},
+    {.name = "underscores_in_headers",
+     .contexts = kHttpServer,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether \"_\" is a valid character in them.",
+     .set = config::set_flag<&O::underscores_in_headers>},
+    {.name = "merge_slashes",
+     .contexts = kHttpServer,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether several slashes in a row are one.",
+     .set = config::set_flag<&O::merge_slashes>},
     {.name = "encoded_slash",
      .contexts = kHttpServer,
      .syntax = "keep | refuse | decode",

@@ -73,6 +73,11 @@ struct Context {
     return server->level->get<ClientOptions>().encoded_slash.value_or(
         site.listing().compat_nginx ? http::EncodedSlash::decode : http::EncodedSlash::keep);
   }
+  /// Likewise.
+  [[nodiscard]] http::MergeSlashes merge_slashes() const {
+    return *server->level->get<ClientOptions>().merge_slashes ? http::MergeSlashes::yes
+                                                              : http::MergeSlashes::no;
+  }
   /// Under `compat nginx` on by default.
   [[nodiscard]] bool shows_version() const {
     return client_options().server_tokens.value_or(site.listing().compat_nginx);

@@ -11,7 +11,6 @@
 #include "base/random.h"
 #include "content/file_path.h"
 #include "content/preconditions.h"
-#include "content/redirect.h"
 #include "http/date.h"
 #include "io/socket.h"
 #include "proxy/reroute.h"
@@ -187,9 +186,7 @@ class Finder {
     base::Arena& arena = exchange_.arena;
     const auto path = http::escape_path(exchange_.uri, context_.encoded_slash(), arena);
     const std::string_view question = exchange_.args.empty() ? "" : "?";
-    return {.status = 301,
-            .location = content::absolute_location(arena.join(path, "/", question, exchange_.args),
-                                                   exchange_)};
+    return {.status = 301, .location = arena.join(path, "/", question, exchange_.args)};
   }
 
   void answer_file(const FilePath& path, File file, StaticContent& found) {

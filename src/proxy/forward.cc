@@ -97,7 +97,10 @@ class Forwarder {
   };
 
   async::Task<std::optional<Answer>> take_body();
-  async::Task<base::Result<void>> hold_body();
+  async::Task<std::optional<Answer>> hold_body();
+  [[nodiscard]] bool replace_body();
+  [[nodiscard]] bool has_whole_body() const noexcept;
+  void choose_socket();
   async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
   [[nodiscard]] bool begin_anew();
   [[nodiscard]] bool choose_certificate();
@@ -124,6 +127,9 @@ class Forwarder {
                    std::string_view extra = {});
   [[nodiscard]] std::string_view upstream_url();
   [[nodiscard]] bool may_repeat() const noexcept;
+  [[nodiscard]] bool may_ask_another() const noexcept;
+  [[nodiscard]] bool has_more() const noexcept;
+  [[nodiscard]] bool is_passed_over(unsigned status) const;
   exchange::Attempt& begin_attempt(std::string_view endpoint);
   [[nodiscard]] exchange::Attempt& current() {
     return exchange_.attempts[exchange_.attempt_count - 1];
@@ -134,10 +140,16 @@ class Forwarder {
   const ForwardPlan& plan_;
   Destination destination_;
   http::h1::OutgoingRequest request_;
+  std::string_view own_body_;  // proxy_set_body, or nothing for proxy_pass_request_body off
+  bool replaces_body_ = false;
+  http::Method method_ = http::Method::get;  // that the backend is asked with
+  io::ConnectOptions socket_;
   upstream::Attempts attempts_;
   Answer answer_{.status = 502};
   std::optional<Error> pump_error_;
   std::optional<ClientWatch> watch_;  // while an attempt lasts and nothing is read from the client
+  upstream::Cluster* cluster_ = nullptr;
+  base::TimePoint began_{};  // the first attempt
   base::TimePoint attempt_began_{};
   base::TimePoint pumped_at_{};  // when the whole request was sent, if pump() did it
   ClientCertificateCache::Shown certificate_;  // named by variables; null: another, or none
@@ -156,11 +168,14 @@ async::Task<std::optional<Answer>> Forwarder::run() {
   destination_ = *destination;
   if (auto answer = co_await take_body()) co_return answer;
   context_.take_time();
+  if (!replace_body()) co_return Answer{.status = 500};
   if (const auto made = make_request(context_, plan_, destination_, request_, upgrade_); !made) {
     log(context_, Level::error, made.error().context);
     co_return Answer{.status = 500};
   }
   if (auto answer = failed_evaluation(context_)) co_return answer;
+  method_ = http::parse_method(request_.method);
+  choose_socket();
   if (destination_.https && plan_.tls_policy == nullptr) {
     log(context_, Level::error,
         "no authorities are known to verify an https backend by: set "
@@ -191,20 +206,11 @@ bool Forwarder::begin_anew() {
   return true;
 }
 
-// Once for the request: what was held for one backend serves for the next.
-async::Task<base::Result<void>> Forwarder::hold_body() {
-  if (context_.held) co_return base::Result<void>{};
-  context_.held.emplace(context_.site.listing().temporary_directory,
-                        *context_.client_options().body_buffer_size);
-  co_return co_await context_.held->hold(context_.body);
-}
-
 // Holds the body, or decides that it is streamed; chooses the framing toward the backend.
 async::Task<std::optional<Answer>> Forwarder::take_body() {
+  replaces_body_ = plan_.set_body || !*plan_.options->pass_request_body;
   if (!context_.body_refused) request_.body = exchange_.request.body;
   if (!request_.body.has_body()) co_return std::nullopt;
-  const bool needs_length = request_.body.kind == Kind::chunked &&
-                            *plan_.options->http_version == http::Version::http_1_0;
   if (!context_.held && context_.body.touched()) {
     context_.close_after = true;
     log(context_, Level::error,
@@ -212,22 +218,83 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
         "\"proxy_request_buffering on\" where that backend is");
     co_return Answer{.status = 500};
   }
-  if (!context_.held && !*plan_.options->request_buffering && !needs_length) {
-    streams_body_ = true;
-    co_return std::nullopt;
+  const bool needs_length = request_.body.kind == Kind::chunked &&
+                            *plan_.options->http_version == http::Version::http_1_0;
+  if (!context_.held) {
+    if (!*plan_.options->request_buffering && !needs_length && !replaces_body_) {
+      streams_body_ = true;
+      co_return std::nullopt;
+    }
+    if (auto answer = co_await hold_body()) co_return answer;
   }
-  if (const auto held = co_await hold_body(); !held) {
-    context_.close_after = true;
-    const bool ours = held.error().source == ErrorSource::internal && !context_.body.failed();
-    log(context_, ours ? Level::crit : Level::info,
-        ours ? describe(held.error()) : client_sentence(context_, held.error()));
-    co_return answer_for_client_error(context_, held.error());
-  }
-  if (!context_.held->in_memory()) context_.count(Counter::limit_body_buffer_size);
-  request_.body = context_.held->size() == 0 && request_.body.kind == Kind::chunked
+  const HeldBody& held = *context_.held;
+  request_.body = held.size() == 0 && request_.body.kind == Kind::chunked
                       ? http::BodyFraming{}
-                      : http::BodyFraming{Kind::length, context_.held->size()};
+                      : http::BodyFraming{Kind::length, held.size()};
   co_return std::nullopt;
+}
+
+async::Task<std::optional<Answer>> Forwarder::hold_body() {
+  const ClientOptions& options = context_.client_options();
+  const BodyFiles files = *options.body_in_file_only;
+  const Listing& listing = context_.site.listing();
+  context_.held.emplace(BodyPlace{.directory = options.body_temp_path.is_set
+                                                   ? *options.body_temp_path
+                                                   : listing.temporary_directory,
+                                  .in_memory = *options.body_buffer_size,
+                                  .always = files != BodyFiles::off,
+                                  .named = files != BodyFiles::off || listing.shows_body_files,
+                                  .kept = files == BodyFiles::on});
+  HeldBody& held = *context_.held;
+  if (const auto done = co_await held.hold(context_.body); !done) {
+    context_.close_after = true;
+    context_.held.reset();  // half a body is none, for whatever error_page may lead to
+    context_.body_refused = true;
+    const bool ours = done.error().source == ErrorSource::internal && !context_.body.failed();
+    log(context_, ours ? Level::crit : Level::info,
+        ours ? describe(done.error()) : client_sentence(context_, done.error()));
+    co_return answer_for_client_error(context_, done.error());
+  }
+  if (held.in_memory()) {
+    exchange_.request_body = held.text();
+  } else {
+    if (files == BodyFiles::off) context_.count(Counter::limit_body_buffer_size);
+    exchange_.request_body_file = held.file_name();
+  }
+  co_return std::nullopt;
+}
+
+// False: what the configuration makes of it can't be sent.
+bool Forwarder::replace_body() {
+  if (!replaces_body_) return true;
+  if (plan_.set_body) {
+    script::Subject subject(exchange_);
+    own_body_ = plan_.set_body->evaluate(subject);
+    if (subject.failed) return false;
+  }
+  request_.body =
+      own_body_.empty() ? http::BodyFraming{} : http::BodyFraming{Kind::length, own_body_.size()};
+  return true;
+}
+
+// It can be sent in one write with the head.
+bool Forwarder::has_whole_body() const noexcept {
+  return replaces_body_ || (!streams_body_ && (!context_.held || context_.held->in_memory()));
+}
+
+// proxy_bind and the socket's options. As nginx: an address that is none is told, and not used.
+void Forwarder::choose_socket() {
+  const ForwardOptions& options = *plan_.options;
+  socket_.keepalive = *options.socket_keepalive;
+  socket_.receive_buffer = static_cast<int>(*options.socket_rcvbuf);
+  socket_.send_buffer = static_cast<int>(*options.socket_sndbuf);
+  if (!plan_.bind) return;
+  const std::string_view text = plan_.bind->evaluate(exchange_);
+  if (text.empty()) return;
+  socket_.from = parse_local_address(text);
+  if (!socket_.from) {
+    log(context_, Level::error, fmt::format("invalid local address \"{}\"", text));
+  }
 }
 
 async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& cluster) {
@@ -236,7 +303,11 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
   if (const auto version = *plan_.options->proxy_protocol) {
     preface = io::make_proxy_header(*version, exchange_.remote, exchange_.connection.local);
   }
-  upstream::Target target{.connect_timeout = *plan_.options->connect_timeout, .preface = preface};
+  const bool plain_socket = !socket_.from && !socket_.keepalive && socket_.receive_buffer == 0 &&
+                            socket_.send_buffer == 0;
+  upstream::Target target{.connect_timeout = *plan_.options->connect_timeout,
+                          .socket = plain_socket ? nullptr : &socket_,
+                          .preface = preface};
   if (destination_.https) {
     tls.context = context_.site.client_context(*plan_.tls_policy);
     if (!choose_certificate()) co_return Answer{.status = 502};
@@ -253,6 +324,8 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
     if (plan_.send_sni) tls.server_name = name;
     target.tls = &tls;
   }
+  cluster_ = &cluster;
+  began_ = context_.now();
   while (true) {
     attempt_began_ = context_.now();
     auto acquired = co_await cluster.acquire(&attempts_, target);
@@ -265,8 +338,9 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
       exchange_.attempts[--exchange_.attempt_count] = {};
       answer_.status = 0;
     }
-    const bool more = exchange_.attempt_count < exchange::Exchange::kMaxAttempts &&
-                      (attempts_.count() < cluster.max_attempts() || answer_.status == 0);
+    const bool more = answer_.status == 0
+                          ? exchange_.attempt_count < exchange::Exchange::kMaxAttempts
+                          : has_more();
     if (verdict == Verdict::failed || !more) break;
     context_.count(Counter::upstream_retries);
   }
@@ -312,9 +386,11 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   async::Scope scope(co_await async::current_scope());
   pumping_ = false;
   pumped_at_ = {};
-  http::h1::ClientExchange backend(lease.stream(), exchange_.request.method, exchange_.arena,
+  http::h1::ClientExchange backend(lease.stream(), method_, exchange_.arena,
                                    response_limits(*plan_.options));
-  if (!streams_body_) watch_.emplace(context_.client, scope);
+  if (!streams_body_ && !*plan_.options->ignore_client_abort) {
+    watch_.emplace(context_.client, scope);
+  }
   const Verdict verdict = co_await async::within(scope, converse(lease, backend, scope));
   scope.request_stop();
   co_await scope.join();
@@ -346,11 +422,13 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
 async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
                                                     http::h1::ClientExchange& backend,
                                                     async::Scope& scope) {
-  const bool has_held = context_.held && request_.body.has_body();
-  const bool in_one_write = !streams_body_ && (!has_held || context_.held->in_memory());
-  const auto sent = co_await backend.send_head(
-      request_, in_one_write && has_held ? context_.held->text() : std::string_view{},
-      in_one_write ? End::yes : End::no, context_.now() + *plan_.options->send_timeout);
+  const bool in_one_write = has_whole_body();
+  const std::string_view whole = replaces_body_  ? own_body_
+                                 : context_.held ? context_.held->text()
+                                                 : std::string_view{};
+  const auto sent = co_await backend.send_head(request_, in_one_write ? whole : std::string_view{},
+                                               in_one_write ? End::yes : End::no,
+                                               context_.now() + *plan_.options->send_timeout);
   if (!sent && (sent.error().is(ErrorCode::invalid) || sent.error().is(ErrorCode::too_large))) {
     co_return refuse_request(sent.error());
   }
@@ -370,6 +448,15 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
   }
   current().status = exchange_.upstream_response.status;
   current().header_time = context_.now() - attempt_began_;
+  if (is_passed_over(current().status)) {
+    // nginx's: these two are answers all the same, and no fault of the server.
+    const bool is_fault = current().status != 403 && current().status != 404;
+    lease.report(is_fault ? upstream::Outcome::failure : upstream::Outcome::success);
+    current().response_time = *current().header_time;
+    answer_ = {.status = current().status};
+    exchange_.upstream_response = http::ResponseHead(exchange_.arena);
+    co_return Verdict::retry;
+  }
   if (const auto verdict = take_over()) {
     lease.report(upstream::Outcome::success);
     co_return *verdict;
@@ -436,7 +523,9 @@ async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& sc
   pumping_ = false;
   pumped_at_ = context_.now();
   // The body was what read from the client, and so noticed when it left.
-  if (pumped && streams_body_ && context_.body.ended()) watch_.emplace(context_.client, scope);
+  if (pumped && streams_body_ && context_.body.ended() && !*plan_.options->ignore_client_abort) {
+    watch_.emplace(context_.client, scope);
+  }
   if (pumped || pumped.error().is(ErrorCode::cancelled)) co_return;
   pump_error_ = pumped.error();
   scope.request_stop();
@@ -588,8 +677,29 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
 
 bool Forwarder::may_repeat() const noexcept {
   // nginx's rule: not after a request that may have had effects was sent. A streamed body is gone.
-  return http::is_idempotent(exchange_.request.method) &&
+  return http::is_idempotent(exchange_.request.method) && http::is_idempotent(method_) &&
          !(streams_body_ && context_.body.touched());
+}
+
+// proxy_next_upstream non_idempotent has effects happen twice, but no body comes twice.
+bool Forwarder::may_ask_another() const noexcept {
+  return may_repeat() || (plan_.options->next_upstream->non_idempotent &&
+                          !(streams_body_ && context_.body.touched()));
+}
+
+bool Forwarder::has_more() const noexcept {
+  const std::uint64_t tries = *plan_.options->next_tries;
+  const auto timeout = *plan_.options->next_timeout;
+  return exchange_.attempt_count < exchange::Exchange::kMaxAttempts &&
+         attempts_.count() < cluster_->max_attempts() &&
+         (tries == 0 || attempts_.count() < tries) &&
+         (timeout.count() == 0 || context_.now() - began_ < timeout);
+}
+
+// An answer that proxy_next_upstream names is the client's only when there is nobody else to ask.
+bool Forwarder::is_passed_over(unsigned status) const {
+  const auto& statuses = plan_.options->next_upstream->statuses;
+  return std::ranges::find(statuses, status) != statuses.end() && may_ask_another() && has_more();
 }
 
 Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
@@ -617,7 +727,8 @@ Forwarder::Verdict Forwarder::connect_failed(const upstream::Failure& failure) {
     return Verdict::failed;  // no server has been tried, and there is no other
   }
   log_failure(Level::error, failure.error, phase, failure.sentence);
-  return Verdict::retry;
+  const NextUpstream& next = *plan_.options->next_upstream;
+  return (timed_out ? next.timeout : next.error) ? Verdict::retry : Verdict::failed;
 }
 
 Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
@@ -660,7 +771,9 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease,
     }
   }
   log_failure(Level::error, error, phase, why);
-  return may_repeat() && !refused ? Verdict::retry : Verdict::failed;
+  const NextUpstream& next = *plan_.options->next_upstream;
+  const bool wanted = refused ? next.invalid_header : timed_out ? next.timeout : next.error;
+  return wanted && may_ask_another() ? Verdict::retry : Verdict::failed;
 }
 
 void Forwarder::count_refusal(Refusal refusal) {

@@ -6,6 +6,7 @@
 #include "http/field_name.h"
 #include "proxy/forward_options.h"
 #include "proxy/limit_rate.h"
+#include "proxy/plan.h"
 
 namespace proxy {
 namespace {
@@ -103,6 +104,60 @@ void set_early_hints(Binding& binding) {
 
 void set_limit_rate(Binding& binding) {
   if (check_rate(binding)) binding.options<O>().limit_rate.set(binding.word(0), binding.where());
+}
+
+void set_next_upstream(Binding& binding) {
+  constexpr std::array<std::string_view, 13> kWords{
+      "error",    "timeout",  "invalid_header", "non_idempotent", "http_500", "http_502",
+      "http_503", "http_504", "http_403",       "http_404",       "http_429", "updating",
+      "off"};
+  NextUpstream next{.error = false, .timeout = false};
+  bool off = false;
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    const auto word = config::read_choice(binding, i, kWords);
+    if (!word) return;
+    const std::string_view text = kWords[*word];
+    next.error = next.error || text == "error";
+    next.timeout = next.timeout || text == "timeout";
+    next.invalid_header = next.invalid_header || text == "invalid_header";
+    next.non_idempotent = next.non_idempotent || text == "non_idempotent";
+    off = off || text == "off";
+    if (text.starts_with("http_")) {
+      next.statuses.push_back(base::parse_number<unsigned>(text.substr(5)).value_or(0));
+    }
+  }
+  if (off) next = {.error = false, .timeout = false};
+  binding.options<O>().next_upstream.set(std::move(next), binding.where());
+}
+
+void set_bind(Binding& binding) {
+  const std::string& address = binding.argument(0);
+  BindSetting setting;
+  if (binding.count() == 2) {
+    return binding.error_at(1,
+                            binding.argument(1) == "transparent"
+                                ? "\"transparent\" is not supported"
+                                : "invalid parameter \"" + binding.argument(1) + "\"",
+                            "the server process has no right to take clients' addresses for its "
+                            "own: tell them by proxy_protocol or proxy_set_header");
+  }
+  if (address != "off") {
+    if (!script::has_variables(address) && !parse_local_address(address)) {
+      return binding.error_at(0, "invalid address \"" + address + "\"",
+                              "an address of this machine, perhaps with a port");
+    }
+    setting.address = binding.word(0);
+  }
+  binding.options<O>().bind.set(std::move(setting), binding.where());
+}
+
+// The kernel counts in int.
+template <config::Setting<std::uint64_t> O::* kMember>
+void set_socket_buffer(Binding& binding) {
+  const auto size = config::read_size(binding);
+  if (!size) return;
+  if (*size > 1U << 30) return binding.invalid(0, "at most 1g");
+  (binding.options<O>().*kMember).set(*size, binding.where());
 }
 
 constexpr config::ContextSet kPassContexts =
@@ -214,6 +269,80 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "200",
      .documentation = "Most header fields that a backend's response may have.",
      .set = config::set_number<&O::max_headers, 1, 100'000>},
+    {.name = "proxy_method",
+     .contexts = kHttpServerLocation,
+     .syntax = "METHOD",
+     .documentation = "The method that backends are asked with instead of the client's.",
+     .set = config::set_word<&O::method>},
+    {.name = "proxy_set_body",
+     .contexts = kHttpServerLocation,
+     .syntax = "TEXT",
+     .documentation = "The body that backends get instead of the client's.",
+     .set = config::set_word<&O::set_body>},
+    {.name = "proxy_pass_request_headers",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether backends get the client's header fields.",
+     .set = config::set_flag<&O::pass_request_headers>},
+    {.name = "proxy_pass_request_body",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "on",
+     .documentation = "Whether backends get the client's body.",
+     .set = config::set_flag<&O::pass_request_body>},
+    {.name = "proxy_bind",
+     .contexts = kHttpServerLocation,
+     .arguments = takes(1, 2),
+     .syntax = "off | ADDRESS[:PORT]",
+     .documentation = "The address of this machine that connections to backends come from.",
+     .set = set_bind},
+    {.name = "proxy_socket_keepalive",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether the kernel looks after silent connections to backends "
+                      "(SO_KEEPALIVE).",
+     .set = config::set_flag<&O::socket_keepalive>},
+    {.name = "proxy_socket_rcvbuf",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "0",
+     .documentation = "The kernel's receive buffer of these connections (SO_RCVBUF).",
+     .set = set_socket_buffer<&O::socket_rcvbuf>},
+    {.name = "proxy_socket_sndbuf",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "0",
+     .documentation = "The kernel's send buffer of these connections (SO_SNDBUF).",
+     .set = set_socket_buffer<&O::socket_sndbuf>},
+    {.name = "proxy_ignore_client_abort",
+     .contexts = kHttpServerLocation,
+     .syntax = "on | off",
+     .default_text = "off",
+     .documentation = "Whether a backend is let finish when its client has left.",
+     .set = config::set_flag<&O::ignore_client_abort>},
+    {.name = "proxy_next_upstream",
+     .contexts = kHttpServerLocation,
+     .arguments = config::takes_at_least(1),
+     .syntax = "error | timeout | invalid_header | http_CODE | non_idempotent | off ...",
+     .default_text = "error timeout",
+     .documentation =
+         "What has another server of a group asked: failures, and answers of CODE 403, "
+         "404, 429, 500, 502, 503 or 504.",
+     .set = set_next_upstream},
+    {.name = "proxy_next_upstream_tries",
+     .contexts = kHttpServerLocation,
+     .syntax = "NUMBER",
+     .default_text = "0",
+     .documentation = "Servers that are asked at most, the first one included; 0: all.",
+     .set = config::set_number<&O::next_tries>},
+    {.name = "proxy_next_upstream_timeout",
+     .contexts = kHttpServerLocation,
+     .syntax = "TIME",
+     .default_text = "0",
+     .documentation = "How long after the first attempt another one may begin; 0: no limit.",
+     .set = config::set_duration<&O::next_timeout>},
     {.name = "proxy_connect_timeout",
      .contexts = kHttpServerLocation,
      .syntax = "TIME",

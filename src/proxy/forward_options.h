@@ -39,6 +39,15 @@ struct CookieRule {
   bool ignore_case = false;
 };
 
+/// proxy_next_upstream: what has another server of the group asked.
+struct NextUpstream {
+  bool error = true;
+  bool timeout = true;
+  bool invalid_header = false;
+  bool non_idempotent = false;  // also where the request may have had effects
+  std::vector<unsigned> statuses{};
+};
+
 /// `proxy_bind`: the address that connections to backends come from.
 struct BindSetting {
   std::optional<config::Word> address;  // nothing: off
@@ -87,6 +96,9 @@ struct ForwardOptions {
   config::Setting<std::uint64_t> socket_rcvbuf{0};  // 0: the system's
   config::Setting<std::uint64_t> socket_sndbuf{0};
   config::Setting<bool> ignore_client_abort{false};
+  config::Setting<NextUpstream> next_upstream;
+  config::Setting<std::uint64_t> next_tries{0};  // in all; 0: as many as there are servers
+  config::Setting<Milliseconds> next_timeout{Milliseconds(0)};  // 0: no limit
 
   auto settings(this auto& self) {
     return std::tie(self.intercept_errors, self.buffering, self.request_buffering, self.head_size, self.max_headers,
@@ -96,7 +108,8 @@ struct ForwardOptions {
                     self.ignored_headers, self.pass_trailers, self.force_ranges, self.early_hints,
                     self.limit_rate, self.method, self.set_body, self.pass_request_headers,
                     self.pass_request_body, self.bind, self.socket_keepalive, self.socket_rcvbuf,
-                    self.socket_sndbuf, self.ignore_client_abort);
+                    self.socket_sndbuf, self.ignore_client_abort, self.next_upstream,
+                    self.next_tries, self.next_timeout);
   }
   [[nodiscard]] bool ignores(http::FieldName name) const {
     return std::ranges::find(*ignored_headers, name) != ignored_headers->end();

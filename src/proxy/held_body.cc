@@ -1,11 +1,14 @@
 #include "proxy/held_body.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
+#include "base/random.h"
 #include "io/socket.h"
 
 namespace proxy {
@@ -41,7 +44,7 @@ async::Task<base::Result<void>> HeldBody::hold(RequestBody& body) {
 
 base::Result<void> HeldBody::append(std::string_view piece) {
   const std::size_t needed = memory_.size() + piece.size();
-  if (!file_ && needed <= max_in_memory_) {
+  if (!file_ && needed <= place_.in_memory && !place_.always) {
     if (needed > memory_.capacity()) {
       memory_.grow(needed <= io::Buffer::kSmall ? io::Buffer::kSmall
                                                 : std::max(kSecondSize, 2 * needed));
@@ -51,16 +54,34 @@ base::Result<void> HeldBody::append(std::string_view piece) {
     return {};
   }
   if (!file_) {
-    file_ = base::Fd(::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (!file_) {
-      return base::fail(base::error_from_errno(errno, "no temporary file for the request's body"));
-    }
+    TRY_VOID(open_file());
     TRY_VOID(write_to_file(memory_.readable()));
     memory_.release();
   }
   TRY_VOID(write_to_file(piece));
   size_ += piece.size();
   return {};
+}
+
+base::Result<void> HeldBody::open_file() {
+  const std::string directory(place_.directory);
+  if (!place_.named) {
+    file_ = base::Fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  } else {
+    std::array<std::uint8_t, 10> random{};
+    base::fill_random(random);
+    name_ = directory + "/";
+    for (const std::uint8_t byte : random) name_ += fmt::format("{:02}", byte % 100);
+    file_ = base::Fd(::open(name_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  }
+  if (file_) return {};
+  const int error = errno;
+  name_.clear();
+  return base::fail(base::error_from_errno(error, "no temporary file for the request's body"));
+}
+
+HeldBody::~HeldBody() {
+  if (!name_.empty() && !place_.kept) static_cast<void>(::unlink(name_.c_str()));
 }
 
 base::Result<void> HeldBody::write_to_file(std::string_view text) {

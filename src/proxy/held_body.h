@@ -15,17 +15,30 @@
 
 namespace proxy {
 
+/// always: also a body that would fit into memory. A file that is named can be found while the
+/// request lasts, and one that is kept also afterwards.
+struct BodyPlace {
+  std::string_view directory;  // which outlives the body
+  std::uint64_t in_memory = 0;  // client_body_buffer_size: what is beyond goes to a file
+  bool always = false;
+  bool named = false;
+  bool kept = false;
+};
+
 class HeldBody {
  public:
-  /// Bytes beyond `in_memory` (client_body_buffer_size) go to a file in `directory`.
-  HeldBody(const std::string& directory, std::uint64_t in_memory) noexcept
-      : directory_(directory), max_in_memory_(in_memory) {}
+  explicit HeldBody(BodyPlace place) noexcept : place_(place) {}
+  HeldBody(const HeldBody&) = delete;
+  HeldBody& operator=(const HeldBody&) = delete;
+  ~HeldBody();
 
   /// Reads `body` to its end. Errors are the body's, or the file's (source internal).
   [[nodiscard]] async::Task<base::Result<void>> hold(RequestBody& body);
 
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] bool in_memory() const noexcept { return !file_; }
+  /// Of the file, if it is named.
+  [[nodiscard]] std::string_view file_name() const noexcept { return name_; }
   /// The whole, while it is in memory.
   [[nodiscard]] std::string_view text() const noexcept { return memory_.readable(); }
   /// The piece that begins at `offset`, empty at the end. Valid until the next call.
@@ -35,8 +48,10 @@ class HeldBody {
   [[nodiscard]] base::Result<void> append(std::string_view piece);
   [[nodiscard]] base::Result<void> write_to_file(std::string_view text);
 
-  const std::string& directory_;
-  std::uint64_t max_in_memory_;
+  [[nodiscard]] base::Result<void> open_file();
+
+  BodyPlace place_;
+  std::string name_;
   io::Buffer memory_;
   base::Fd file_;
   std::uint64_t size_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/characters.h"
 #include "http/list.h"
 #include "http/path.h"
 
@@ -27,10 +28,11 @@ bool claims_origin(FieldName id) {
   }
 }
 
-// A name that nginx calls invalid, and that CGI-like backends confuse with another.
-bool has_odd_character(std::string_view name) {
-  return !std::ranges::all_of(
-      name, [](char c) { return base::is_alpha(c) || base::is_digit(c) || c == '-'; });
+// "X_Forwarded_For" as well: backends may read both as one.
+bool may_claim_origin(std::string_view name) {
+  constexpr std::string_view kPrefix = "x-forwarded-";
+  return http::equal_folded(name.substr(0, kPrefix.size()), kPrefix) ||
+         claims_origin(http::intern_folded(name));
 }
 
 bool is_forwarded(const Context& context, const ForwardPlan& plan, const Field& field,
@@ -42,8 +44,7 @@ bool is_forwarded(const Context& context, const ForwardPlan& plan, const Field& 
     case FieldName::expect: return false;
     case FieldName::proxy: return false;  // HTTP_PROXY of CGI programs ("httpoxy")
     case FieldName::other:
-      if (has_odd_character(field.name)) return false;
-      if (!trusted && base::starts_with_ignoring_case(field.name, "x-forwarded-")) return false;
+      if (!trusted && may_claim_origin(field.name)) return false;
       if (check_connection && named_by_connection(context.exchange.request.fields, field))
         return false;
       break;
@@ -156,6 +157,14 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
   exchange::Exchange& exchange = context.exchange;
   const http::RequestHead& received = exchange.request;
   request.method = received.method_text;
+  if (plan.method) {
+    request.method = plan.method->evaluate(exchange);
+    const bool usable = http::is_token(request.method) &&
+                        http::parse_method(request.method) != http::Method::connect;
+    if (!usable) {
+      return base::fail(base::ErrorCode::invalid, "the value of \"proxy_method\" is no method");
+    }
+  }
   request.target = destination.target;
   request.version = *plan.options->http_version;
   bool fits = true;
@@ -172,9 +181,11 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
     }
   }
   const bool check_connection = received.fields.has(FieldName::connection);
-  for (const Field& field : received.fields) {
-    if (is_forwarded(context, plan, field, check_connection))
-      fits = fits && request.fields.add(field);
+  if (*plan.options->pass_request_headers) {
+    for (const Field& field : received.fields) {
+      if (is_forwarded(context, plan, field, check_connection))
+        fits = fits && request.fields.add(field);
+    }
   }
   // RFC 8470 §5.1: the backend may know better whether a replay does harm, and answer 425.
   if (exchange.early && !received.fields.has(FieldName::early_data) &&

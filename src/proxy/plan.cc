@@ -60,6 +60,11 @@ std::expected<PassTarget, std::string> parse_pass_target(std::string_view url) {
   return target;
 }
 
+std::optional<base::Address> parse_local_address(std::string_view text) {
+  if (auto alone = base::Address::from_ip(text, 0)) return alone;
+  return base::Address::from_ip_and_port(text);
+}
+
 void PlanMaker::provision(config::Level& level) {
   const auto* pass = level.find<PassOptions>();
   if (pass == nullptr || !pass->is_set) {
@@ -80,6 +85,9 @@ void PlanMaker::provision(config::Level& level) {
   plan_headers(options, plan);
   plan_redirects(level, options, plan);
   plan.cookies = plan_cookies(options, variables_, diagnostics_);
+  if (options.method.is_set) plan.method = compile(*options.method);
+  if (options.set_body.is_set) plan.set_body = compile(*options.set_body);
+  if (options.bind->address) plan.bind = compile(*options.bind->address);
   plan.hints_always = !flags_.compat_nginx;
   for (const Word& condition : *options.early_hints) plan.early_hints.push_back(compile(condition));
   if (*options.limit_rate) plan.limit_rate = compile(**options.limit_rate);

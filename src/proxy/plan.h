@@ -62,6 +62,9 @@ struct PassTarget {
 /// The error is in nginx's words.
 [[nodiscard]] std::expected<PassTarget, std::string> parse_pass_target(std::string_view url);
 
+/// "ADDRESS" or "ADDRESS:PORT", as proxy_bind has it.
+[[nodiscard]] std::optional<base::Address> parse_local_address(std::string_view text);
+
 struct ForwardPlan {
   const ForwardOptions* options = nullptr;
   std::optional<script::Value> dynamic;  // proxy_pass with variables: parsed for each request
@@ -78,6 +81,9 @@ struct ForwardPlan {
   bool sets_connection = false;  // Connection or Upgrade are set by the configuration
   NameSet hidden;
   CookiePlan cookies;
+  std::optional<script::Value> method;  // else it is the client's
+  std::optional<script::Value> set_body;  // likewise
+  std::optional<script::Value> bind;
   std::vector<script::Value> early_hints;  // conditions: 103s are passed on if one of them holds
   bool hints_always = true;  // when there are no conditions; compat nginx: never
   script::Value limit_rate;  // proxy_limit_rate

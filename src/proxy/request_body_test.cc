@@ -190,7 +190,7 @@ TEST(HeldBody, StaysInMemoryUpTo16KilobytesAndGoesToAFileBeyond) {
       world.source.pieces.push_back(whole.substr(at, 3000));
     }
     const std::string directory = "/tmp";
-    HeldBody held(directory, kInMemory);
+    HeldBody held({.directory = directory, .in_memory = kInMemory});
     ASSERT_TRUE(run(held.hold(world.body))) << size;
     EXPECT_EQ(held.size(), size);
     EXPECT_EQ(held.in_memory(), size <= kInMemory) << size;
@@ -210,7 +210,7 @@ TEST(HeldBody, HoldsAsMuchInMemoryAsItIsTold) {
         world.source.pieces.push_back(whole.substr(at, 60'000));
       }
       const std::string directory = "/tmp";
-      HeldBody held(directory, limit);
+      HeldBody held({.directory = directory, .in_memory = limit});
       ASSERT_TRUE(run(held.hold(world.body)));
       EXPECT_EQ(held.in_memory(), size <= limit) << limit << " " << size;
       EXPECT_EQ(replay(held), whole);
@@ -223,7 +223,7 @@ TEST(HeldBody, SaysThatThereIsNoPlaceForItsFile) {
   world.body.set_limits(0, {.pause = std::chrono::seconds(5)});
   world.source.pieces.push_back(std::string(kInMemory + 1, 'x'));
   const std::string directory = "/nonexistent";
-  HeldBody held(directory, kInMemory);
+  HeldBody held({.directory = directory, .in_memory = kInMemory});
   const auto result = run(held.hold(world.body));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().source, base::ErrorSource::internal);

@@ -73,7 +73,8 @@ std::string_view rewrite_location(Context& context, const ForwardPlan& plan,
                                   std::string_view value) {
   const std::string_view url = rewrite_url(context, plan, value);
   if (url.data() == value.data() && url.size() == value.size()) return value;
-  return content::absolute_location(url, context.exchange);
+  return content::absolute_location(url, context.exchange,
+                                    context.level->get<content::RedirectOptions>());
 }
 
 bool add_keep_alive_hint(Context& context) {
@@ -235,7 +236,10 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
     fits = fits && response.fields.add(FieldName::content_type, type);
   }
   if (!answer.location.empty()) {
-    fits = fits && response.fields.add(FieldName::location, answer.location);
+    fits = fits && response.fields.add(
+                       FieldName::location,
+                       content::absolute_location(answer.location, exchange,
+                                                  context.level->get<content::RedirectOptions>()));
   }
   if (!answer.authenticate.empty()) {
     fits = fits && response.fields.add(FieldName::www_authenticate, answer.authenticate);

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <string>
 
-#include "content/redirect.h"
 #include "proxy/reroute.h"
 #include "script/program.h"
 
@@ -51,7 +50,7 @@ Answer answer_of(Context& context, const script::Return& said) {
   Answer answer{.status = said.status, .close_silently = said.status == 444};
   const std::string_view text = said.text.evaluate(exchange);
   if (said.is_redirect) {
-    answer.location = content::absolute_location(text, exchange);
+    answer.location = text;
   } else if (said.has_text) {
     answer.text = text;
     answer.has_text = true;
@@ -73,8 +72,7 @@ std::optional<Answer> rewrite(Context& context, const config::Level& level) {
     case Outcome::Kind::relocate: context.reroute = Reroute::rewritten; break;
     case Outcome::Kind::answer: return answer_of(context, *outcome.returned);
     case Outcome::Kind::redirect:
-      return Answer{.status = outcome.status,
-                    .location = content::absolute_location(outcome.location, context.exchange)};
+      return Answer{.status = outcome.status, .location = outcome.location};
     case Outcome::Kind::failed: {
       const auto failed = failed_evaluation(context);
       return failed ? failed : Answer{.status = 500};

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "admission/real_ip.h"
-#include "content/redirect.h"
 #include "content/try_files.h"
 #include "http/path.h"
 #include "proxy/authorise.h"
+#include "proxy/field_names.h"
 #include "proxy/forward.h"
 #include "proxy/request_body.h"
 #include "proxy/reroute.h"
@@ -76,7 +76,7 @@ Step canonicalise(Context& context) {
     return std::nullopt;
   }
   const auto path = http::canonical_path(request.raw_path, context.encoded_slash(),
-                                         http::MergeSlashes::yes, exchange.arena);
+                                         context.merge_slashes(), exchange.arena);
   if (!path) {
     context.count(Counter::requests_refused);
     log(context, Level::info, http::explain(path.error()));
@@ -103,9 +103,7 @@ Step find_location(Context& context) {
   if (!match->redirect_to_slash) return std::nullopt;
   const auto path = http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
   const std::string_view question = exchange.args.empty() ? "" : "?";
-  return Answer{.status = 301,
-                .location = content::absolute_location(
-                    exchange.arena.join(path, "/", question, exchange.args), exchange)};
+  return Answer{.status = 301, .location = exchange.arena.join(path, "/", question, exchange.args)};
 }
 
 async::Task<Step> guard_request(Context& context) { return keep_limits(context); }
@@ -194,6 +192,7 @@ void select_server(Context& context) {
       &context.listener.find(exchange.request.host, exchange.captures, exchange.named_captures);
   context.level = context.server->level;
   exchange.server_name = context.server->name;
+  drop_invalid_fields(context);
 }
 
 async::Task<void> serve(Context& context) {

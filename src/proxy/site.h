@@ -74,6 +74,8 @@ struct Listing {
   std::size_t place_count = 0;          // servers and locations, numbered (traffic.h)
   bool compat_nginx = false;
   std::string temporary_directory;
+  bool shows_body_files = false;  // $request_body_file is used
+  std::vector<std::string> body_directories;  // client_body_temp_path: the server process's own
   std::shared_ptr<const observe::ErrorLog> error_log;  // the main context's
 };
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "config/disk_files.h"
+#include "proxy/site.h"
 #include "server/machine.h"
 #include "server/name_check.h"
 
@@ -176,6 +178,25 @@ void make_temporary_directory(Opening& opening, config::Diagnostics& diagnostics
   }
 }
 
+/// client_body_temp_path: nginx makes the last part of the path, too, and gives it to `user`.
+void make_body_directories(const Opening& opening, config::Diagnostics& diagnostics) {
+  const Identity& identity = opening.message.identity;
+  for (const std::string& path : opening.snapshot->listing().body_directories) {
+    const bool is_new = ::mkdir(path.c_str(), 0700) == 0;
+    base::Result<void> made;
+    if (!is_new && errno != EEXIST) {
+      made = base::fail(base::error_from_errno(errno, "mkdir() failed"));
+    } else if (is_new && identity.change &&
+               ::lchown(path.c_str(), identity.user, identity.group) != 0) {
+      made = base::fail(base::error_from_errno(errno, "chown() failed"));
+    }
+    if (!made) {
+      diagnostics.warning(
+          {}, fmt::format("\"{}\" for requests' bodies: {}", path, base::describe(made.error())));
+    }
+  }
+}
+
 }  // namespace
 
 std::string Opening::pid_file(const Paths& paths) const {
@@ -218,6 +239,7 @@ std::optional<Opening> open_configuration(const StartOptions& options,
     return std::nullopt;
   }
   make_temporary_directory(*opening, diagnostics);
+  make_body_directories(*opening, diagnostics);
   for (const snapshot::ListenerSpec& spec : opening->snapshot->listeners) {
     const ListenerSockets* open = find(current, spec.address);
     if (open == nullptr) continue;

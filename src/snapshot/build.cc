@@ -18,6 +18,7 @@
 #include "filter/add_header.h"
 #include "filter/expires.h"
 #include "guard/limit_directives.h"
+#include "proxy/client_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
@@ -124,6 +125,11 @@ void Builder::provision(Level& level) {
   }
   if (context != Context::http) {
     content::provision_static(level, static_);
+    if (const auto& path = level.get<proxy::ClientOptions>().body_temp_path;
+        path.is_set && std::ranges::find(built_.listing.body_directories, *path) ==
+                           built_.listing.body_directories.end()) {
+      built_.listing.body_directories.push_back(*path);
+    }
     proxy::provision_limit_rate(level, variables_, diagnostics_);
   }
   if (context != Context::http && context != Context::server) plans_.provision(level);
@@ -348,6 +354,7 @@ void build(Level& root, Level* http, script::Variables& variables, const config:
   Builder builder(variables, flags, diagnostics, groups, logs,
                   files.full_name(kNginxRoot, config::Purpose::place), built);
   builder.build(*http);
+  built.listing.shows_body_files = variables.is_used("request_body_file");
   built.listing.slot_count = variables.slot_count();
 }
 

@@ -10,6 +10,7 @@
 #include "admission/real_ip.h"
 #include "content/error_page_directive.h"
 #include "content/file_variables.h"
+#include "content/redirect.h"
 #include "content/static_directives.h"
 #include "content/status_pages.h"
 #include "content/try_files.h"
@@ -58,6 +59,7 @@ std::span<const config::Feature> features() noexcept {
       admission::kAuthBasicFeature,
       admission::kLimitExceptFeature,
       guard::kFeature,
+      content::kRedirectFeature,
       content::kStatusPageFeature,
       content::kStaticFeature,
       filter::kAddHeaderFeature,

@@ -341,11 +341,13 @@ Failure Cluster::failed(Lease& lease, Failure::Phase phase, const base::Error& e
 // Connecting, with a rival of the other address family.
 
 struct Cluster::Race {
-  Race(async::Scope* parent, base::Deadline limit) noexcept : scope(parent), deadline(limit) {}
+  Race(async::Scope* parent, base::Deadline limit, const io::ConnectOptions* how) noexcept
+      : scope(parent), deadline(limit), socket(how) {}
 
   using Outcome = base::Result<std::unique_ptr<io::Stream>>;
   async::Scope scope;
   base::Deadline deadline;
+  const io::ConnectOptions* socket;
   Outcome first = base::fail(ErrorCode::cancelled);
   Outcome second = base::fail(ErrorCode::cancelled);
   std::optional<Lease> rival;  // once the second is under way
@@ -368,7 +370,7 @@ Cluster::Choice Cluster::rival_of(const Peer& peer, const Attempts& attempts) no
 }
 
 async::Task<void> Cluster::run_first(Race* race, base::Address address) {
-  race->first = co_await surroundings_.connector.connect(std::move(address), race->deadline);
+  race->first = co_await connect(std::move(address), race->socket, race->deadline);
   // A failure before the rival has begun is the caller's to deal with, as any other.
   if (race->first || !race->rival) race->scope.request_stop();
 }
@@ -379,14 +381,15 @@ async::Task<void> Cluster::run_second(Race* race, const Peer* first, const Attem
   const Choice rival = rival_of(*first, *attempts);
   if (rival.peer == nullptr) co_return;
   race->rival.emplace(Lease(*this, *rival.group, *rival.peer));
-  race->second = co_await surroundings_.connector.connect(rival.peer->address, race->deadline);
+  race->second = co_await connect(rival.peer->address, race->socket, race->deadline);
   if (race->second) race->scope.request_stop();
 }
 
 /// Afterwards `lease` is the winner's.
 async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect_in_race(
-    Lease* lease, Attempts* attempts, base::Deadline deadline, std::string* sentence) {
-  Race race(co_await async::current_scope(), deadline);
+    Lease* lease, Attempts* attempts, const Target* target, base::Deadline deadline,
+    std::string* sentence) {
+  Race race(co_await async::current_scope(), deadline, target->socket);
   race.scope.spawn(run_first(&race, lease->address()));
   race.scope.spawn(run_second(&race, lease->peer_, attempts));
   co_await race.scope.join();
@@ -406,14 +409,20 @@ async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect_in_race(
   co_return std::move(race.first);
 }
 
+async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect(
+    base::Address peer, const io::ConnectOptions* socket, base::Deadline deadline) {
+  if (socket == nullptr) return surroundings_.connector.connect(std::move(peer), deadline);
+  return surroundings_.connector.connect_with(std::move(peer), *socket, deadline);
+}
+
 async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target target) {
   const auto limit = [this, &target] {
     return earlier(target.deadline, surroundings_.loop.now() + target.connect_timeout);
   };
   std::string sentence;
   const bool has_rival = !names_.empty() && rival_of(*lease.peer_, *attempts).peer != nullptr;
-  auto plain = has_rival ? co_await connect_in_race(&lease, attempts, limit(), &sentence)
-                         : co_await surroundings_.connector.connect(lease.address(), limit());
+  auto plain = has_rival ? co_await connect_in_race(&lease, attempts, &target, limit(), &sentence)
+                         : co_await connect(lease.address(), target.socket, limit());
   if (!plain) {
     Failure failure = failed(lease, Failure::Phase::connecting, plain.error());
     failure.sentence = std::move(sentence);
@@ -446,9 +455,11 @@ async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target targ
 }
 
 Identity Cluster::identity_of(const Peer& peer, const Target& target) const noexcept {
-  return {.peer = peer.id,
-          .locality = spec_->keep_alive.local ? target.locality : 0,
-          .tls = target.tls};
+  return {
+      .peer = peer.id,
+      .locality = spec_->keep_alive.local ? target.locality : 0,
+      .tls = target.tls,
+      .from = target.socket != nullptr && target.socket->from ? &*target.socket->from : nullptr};
 }
 
 async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {

@@ -55,6 +55,7 @@ struct Target {
   std::uint64_t locality = 0;  // of the location, for `keepalive N local`
   std::chrono::milliseconds connect_timeout{60'000};  // for the connect and again for the handshake
   base::Deadline deadline = base::kNoDeadline;  // for all of it
+  const io::ConnectOptions* socket = nullptr;  // null: a socket like any other
   bool fresh_only = false;  // take no idle connection
   // Sent first on a new connection, before its handshake: a PROXY protocol header. It speaks of one
   // client, so such a request takes no idle connection, and its own serves no other.
@@ -168,7 +169,10 @@ class Cluster {
   [[nodiscard]] async::Task<Acquired> open(Lease lease, Attempts* attempts, Target target);
   [[nodiscard]] Choice rival_of(const Peer& peer, const Attempts& attempts) noexcept;
   [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect_in_race(
-      Lease* lease, Attempts* attempts, base::Deadline deadline, std::string* sentence);
+      Lease* lease, Attempts* attempts, const Target* target, base::Deadline deadline,
+      std::string* sentence);
+  [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect(
+      base::Address peer, const io::ConnectOptions* socket, base::Deadline deadline);
   [[nodiscard]] async::Task<void> run_first(Race* race, base::Address address);
   [[nodiscard]] async::Task<void> run_second(Race* race, const Peer* first,
                                              const Attempts* attempts);

@@ -19,6 +19,7 @@ struct Identity {
   std::uint32_t peer = 0;
   std::uint64_t locality = 0;  // of the location, where connections are not shared between them
   const TlsTarget* tls = nullptr;
+  const base::Address* from = nullptr;  // the local end, where one was asked for
 };
 
 class Connection final : private io::Waiter, private io::Timer {
@@ -44,6 +45,7 @@ class Connection final : private io::Waiter, private io::Timer {
   Transport transport_;
   std::uint32_t peer_;
   std::uint64_t locality_;
+  base::Address from_;  // AF_UNSPEC: whatever the system chose
   bool over_tls_;
   std::uint64_t context_ = 0;  // its id: what a reload makes may have the address of what is gone
   std::string server_name_;

@@ -1,5 +1,7 @@
 #include "upstream/connector.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "io/socket.h"
 #include "tls/client_context.h"
@@ -52,6 +54,18 @@ HandshakeFailure explain(const base::Error& error, const tls::TlsStream& stream)
 }
 
 }  // namespace
+
+async::Task<base::Result<std::unique_ptr<io::Stream>>> Connector::connect_with(
+    base::Address peer, io::ConnectOptions /*options*/, base::Deadline deadline) {
+  return connect(std::move(peer), deadline);
+}
+
+async::Task<base::Result<std::unique_ptr<io::Stream>>> NetworkConnector::connect_with(
+    base::Address peer, io::ConnectOptions options, base::Deadline deadline) {
+  CO_TRY(std::unique_ptr<io::Stream> stream,
+         co_await io::connect(loop_, peer, deadline, std::move(options)));
+  co_return stream;
+}
 
 async::Task<base::Result<std::unique_ptr<io::Stream>>> NetworkConnector::connect(
     base::Address peer, base::Deadline deadline) {

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "io/event_loop.h"
+#include "io/socket.h"
 #include "io/stream.h"
 #include "observe/counters.h"
 
@@ -58,6 +59,9 @@ class Connector {
 
   [[nodiscard]] virtual async::Task<base::Result<std::unique_ptr<io::Stream>>> connect(
       base::Address peer, base::Deadline deadline) = 0;
+  /// The same, with the socket as the options say. Whoever has no sockets has no use for them.
+  [[nodiscard]] virtual async::Task<base::Result<std::unique_ptr<io::Stream>>> connect_with(
+      base::Address peer, io::ConnectOptions options, base::Deadline deadline);
 
   /// `session_key` names the endpoint, for sessions to be resumed.
   [[nodiscard]] virtual async::Task<std::expected<Transport, HandshakeFailure>> secure(
@@ -71,6 +75,8 @@ class NetworkConnector final : public Connector {
 
   [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect(
       base::Address peer, base::Deadline deadline) override;
+  [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect_with(
+      base::Address peer, io::ConnectOptions options, base::Deadline deadline) override;
   [[nodiscard]] async::Task<std::expected<Transport, HandshakeFailure>> secure(
       std::unique_ptr<io::Stream> plain, TlsTarget target, std::string session_key,
       base::Deadline deadline) override;

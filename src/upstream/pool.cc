@@ -11,6 +11,7 @@ Connection::Connection(Transport transport, const Identity& identity)
     : transport_(std::move(transport)),
       peer_(identity.peer),
       locality_(identity.locality),
+      from_(identity.from != nullptr ? *identity.from : base::Address()),
       over_tls_(identity.tls != nullptr),
       opened_at_(now()) {
   if (identity.tls == nullptr) return;
@@ -21,6 +22,7 @@ Connection::Connection(Transport transport, const Identity& identity)
 
 bool Connection::matches(const Identity& identity) const noexcept {
   if (peer_ != identity.peer || locality_ != identity.locality) return false;
+  if (from_ != (identity.from != nullptr ? *identity.from : base::Address())) return false;
   if (identity.tls == nullptr) return !over_tls_;
   return over_tls_ && context_ == identity.tls->context_id &&
          server_name_ == identity.tls->server_name && verify_name_ == identity.tls->verify_name;
