@@ -40,7 +40,7 @@ def test_the_variable_tells_the_rate_of_the_response(serve, make_backend):  # no
     assert proxy.lines("logs/access.log", count=4) == ["1048576", "50000", "0", "1048576"]
 
 
-def test_a_backend_may_switch_buffering_off(sallyport, make_backend):
+def test_what_is_for_the_proxy_never_reaches_clients(sallyport, make_backend):
     backend = make_backend(response("x", fields=[("X-Accel-Buffering", "no"),
                                                  ("X-Accel-Charset", "utf-8"),
                                                  ("X-Accel-Expires", "10")]))
