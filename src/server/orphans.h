@@ -14,10 +14,10 @@
 // Whether a TCP connection was read from, the kernel knows: what has come (tcpi_bytes_received,
 // which counts a FIN as one) less what lies unread (SIOCINQ, which does not). Of a Unix socket it
 // does not, so each gets a mark when it is accepted: an offset for MSG_PEEK, which nobody uses here
-// and which the kernel lowers by what is read. A connection to a backend is not told from a
-// client's whose listener was closed: both get a FIN. A Unix socket without a listener is left
-// alone: the error log may be one that is shared with others (systemd's journal), and shutdown()
-// would end it for them, too.
+// and which the kernel lowers by what is read. Multipath TCP ends: of that the kernel counts one
+// path only. A connection to a backend is not told from a client's whose listener was closed: both
+// get a FIN. A Unix socket without a listener is left alone: the error log may be one that is
+// shared with others (systemd's journal), and shutdown() would end it for them, too.
 #pragma once
 
 #include <chrono>

@@ -244,7 +244,7 @@ void ServerProcess::inherit() {
   }
   if (count == 0) return;
   log_->write(observe::Level::notice,
-              fmt::format("{} connections of a server process that died are served on", count));
+              fmt::format("connections taken over from a server process that died: {}", count));
 }
 
 void ServerProcess::on_holder_end() {

@@ -106,7 +106,7 @@ def test_a_request_that_was_not_read_is_served_by_the_next_process(site):
             client.send(GET)
         assert client.response().body == b"hello"
         assert client.get("/hello", host="example.com").status == 200
-    proxy.wait_for_error("1 connections of a server process that died are served on")
+    proxy.wait_for_error("connections taken over from a server process that died: 1")
 
 
 def test_a_client_that_has_said_nothing_yet_says_it_to_the_next_process(site):
