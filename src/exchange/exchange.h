@@ -149,7 +149,7 @@ struct Exchange {
   std::uint64_t bytes_sent = 0;  // all
   std::uint64_t body_bytes_sent = 0;  // without the head
   bool head_sent = false;
-  bool completed = false;             // $request_completion
+  bool completed = false;  // $request_completion
   // $limit_rate, where the backend or a rewrite has set it: bytes per second, 0: no limit.
   std::optional<std::uint64_t> limit_rate;
 

@@ -123,7 +123,7 @@ struct Answer {
   std::string_view location{};  // of a redirect
   std::string_view content_range{};  // of a 416
   std::string_view authenticate{};  // of a 401: WWW-Authenticate
-  bool close_silently = false;      // no response at all
+  bool close_silently = false;  // no response at all
 };
 
 /// If values with variables could not be evaluated since this was asked last: says so in the error

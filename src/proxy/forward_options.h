@@ -101,15 +101,16 @@ struct ForwardOptions {
   config::Setting<Milliseconds> next_timeout{Milliseconds(0)};  // 0: no limit
 
   auto settings(this auto& self) {
-    return std::tie(self.intercept_errors, self.buffering, self.request_buffering, self.head_size, self.max_headers,
-                    self.connect_timeout, self.read_timeout, self.send_timeout, self.http_version,
-                    self.proxy_protocol, self.set_headers, self.hide_headers, self.pass_headers,
-                    self.redirects, self.cookie_domains, self.cookie_paths, self.cookie_flags,
-                    self.ignored_headers, self.pass_trailers, self.force_ranges, self.early_hints,
-                    self.limit_rate, self.method, self.set_body, self.pass_request_headers,
-                    self.pass_request_body, self.bind, self.socket_keepalive, self.socket_rcvbuf,
-                    self.socket_sndbuf, self.ignore_client_abort, self.next_upstream,
-                    self.next_tries, self.next_timeout);
+    return std::tie(self.intercept_errors, self.buffering, self.request_buffering, self.head_size,
+                    self.max_headers, self.connect_timeout, self.read_timeout, self.send_timeout,
+                    self.http_version, self.proxy_protocol, self.set_headers, self.hide_headers,
+                    self.pass_headers, self.redirects, self.cookie_domains, self.cookie_paths,
+                    self.cookie_flags, self.ignored_headers, self.pass_trailers, self.force_ranges,
+                    self.early_hints, self.limit_rate, self.method, self.set_body,
+                    self.pass_request_headers, self.pass_request_body, self.bind,
+                    self.socket_keepalive, self.socket_rcvbuf, self.socket_sndbuf,
+                    self.ignore_client_abort, self.next_upstream, self.next_tries,
+                    self.next_timeout);
   }
   [[nodiscard]] bool ignores(http::FieldName name) const {
     return std::ranges::find(*ignored_headers, name) != ignored_headers->end();

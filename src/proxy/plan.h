@@ -113,7 +113,6 @@ class PlanMaker {
   /// proxy_pass holds for it.
   void provision(config::Level& level);
 
-
   /// Every group that some plan uses, and every implicit cluster.
   [[nodiscard]] const std::vector<std::shared_ptr<const upstream::ClusterSpec>>& clusters() const {
     return clusters_;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
 #include <string>
 
 #include "base/text.h"
@@ -35,7 +36,26 @@ Text time_local(Subject& subject, const Suffix&) {
   return subject.arena.copy(observe::local_time_texts(subject.wall).common);
 }
 
+// nginx's notation where no SSI page says another one: "Friday, 27-Nov-2026 18:01:04 UTC".
+Text date_text(Subject& subject, tm* (*broken_down)(const time_t*, tm*)) {
+  const time_t now = std::chrono::system_clock::to_time_t(
+      std::chrono::floor<std::chrono::system_clock::duration>(subject.wall));
+  tm parts{};
+  std::array<char, 64> text{};
+  if (broken_down(&now, &parts) == nullptr) return std::nullopt;
+  const auto size = std::strftime(text.data(), text.size(), "%A, %d-%b-%Y %H:%M:%S %Z", &parts);
+  return subject.arena.copy({text.data(), size});
+}
+Text date_gmt(Subject& subject, const Suffix&) { return date_text(subject, gmtime_r); }
+Text date_local(Subject& subject, const Suffix&) { return date_text(subject, localtime_r); }
+
 constexpr VariableSpec kTable[] = {
+    {.name = "date_gmt",
+     .get = date_gmt,
+     .documentation = "the time in GMT as Monday, 23-Nov-2026 09:34:28 GMT"},
+    {.name = "date_local",
+     .get = date_local,
+     .documentation = "local time as Monday, 23-Nov-2026 09:34:28 UTC"},
     {.name = "hostname", .get = hostname, .documentation = "the machine's name"},
     {.name = "msec", .get = msec, .documentation = "the current time in seconds with milliseconds"},
     {.name = "nginx_version",

@@ -187,8 +187,8 @@ class Program::Run {
       const bool steps = matched.error().is(base::ErrorCode::exhausted);
       using Kind = exchange::EvaluationFailure::Kind;
       subject_.fail(steps ? Kind::regex_steps : Kind::regex,
-                    subject_.arena.join("the regular expression \"", pattern.regex().pattern(), "\" ",
-                                        steps ? "reached its step limit" : "failed"));
+                    subject_.arena.join("the regular expression \"", pattern.regex().pattern(),
+                                        "\" ", steps ? "reached its step limit" : "failed"));
       return std::nullopt;
     }
     if (!*matched) subject_.captures.count = 0;  // as in nginx: $1 is empty from here on

@@ -107,6 +107,11 @@ Text request_uri(Exchange& ex) {
   if (!ex.request.has_query) return ex.request.raw_path;
   return ex.arena.join(ex.request.raw_path, "?", ex.request.query);
 }
+// Of Host or the absolute form, where it was given.
+Text request_port(Exchange& ex) {
+  return ex.request.port != 0 ? number_text(ex.arena, ex.request.port) : "";
+}
+Text is_request_port(Exchange& ex) { return ex.request.port != 0 ? ":" : ""; }
 Text server_protocol(Exchange& ex) {
   return has_line(ex) ? Text(http::text_of(ex.request.version)) : std::nullopt;
 }
@@ -163,6 +168,9 @@ constexpr VariableSpec kTable[] = {
     {.name = "is_args",
      .get = of_exchange<is_args>,
      .documentation = "\"?\" if there is a query, else empty"},
+    {.name = "is_request_port",
+     .get = of_exchange<is_request_port>,
+     .documentation = "\":\" if the request's host has a port, else empty"},
     {.name = "query_string", .get = of_exchange<args>, .documentation = "the same as $args"},
     {.name = "remote_user",
      .get = of_exchange<remote_user>,
@@ -186,6 +194,9 @@ constexpr VariableSpec kTable[] = {
     {.name = "request_method",
      .get = of_exchange<request_method>,
      .documentation = "the request's method"},
+    {.name = "request_port",
+     .get = of_exchange<request_port>,
+     .documentation = "the port behind the request's host, if it was given"},
     {.name = "request_time",
      .get = of_exchange<request_time>,
      .documentation = "seconds with milliseconds since the request's first byte"},

@@ -400,6 +400,19 @@ TEST(BuiltinVariables, AreDocumentedAndListedOnce) {
   }
 }
 
+TEST_F(HttpVariables, OfTimeInWords) {
+  EXPECT_EQ(get("date_gmt"), "Monday, 23-Nov-2026 09:34:28 GMT");
+  EXPECT_EQ(get("date_local"), "Monday, 23-Nov-2026 09:34:28 UTC");
+}
+
+TEST_F(HttpVariables, OfThePortInTheRequestsHost) {
+  EXPECT_EQ(get("is_request_port"), "");
+  EXPECT_EQ(get("request_port"), "");
+  ex().request.port = 8443;
+  EXPECT_EQ(get("is_request_port"), ":");
+  EXPECT_EQ(get("request_port"), "8443");
+}
+
 TEST(BuiltinVariables, RefuseThoseOfLaterPartsByName) {
   Variables variables;
   config::Diagnostics diagnostics;
