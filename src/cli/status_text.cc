@@ -68,6 +68,7 @@ class StatusText {
   void tls();
   void listeners();
   void upstreams();
+  void zones();
   void places(std::string_view title, const char* name);
   void certificates();
   void workers();
@@ -272,6 +273,17 @@ void StatusText::upstreams() {
   if (all > shown) out_ += fmt::format("  and {} more, see --format json\n", all - kMostPeers);
 }
 
+void StatusText::zones() {
+  const Json& all = list(now_, "/zones");
+  if (all.empty()) return;
+  out_ += fmt::format("\n{:<38}{:<12}{:>12}{:>12}\n", "Zones", "of", "states", "room for");
+  for (const Json& zone : all) {
+    out_ += fmt::format("  {:<36}{:<12}{:>12}{:>12}\n", shortened(text(zone, "/name", "?"), 35),
+                        text(zone, "/of", "?"), count_text(number(zone, "/states")),
+                        count_text(number(zone, "/capacity")));
+  }
+}
+
 /// "10.0.0.1:80, 10.0.0.1:443 example.com: /x" without the addresses, if there is a name.
 std::string name_of_place(const std::string& key) {
   const std::size_t last = key.rfind(", ");
@@ -359,6 +371,7 @@ std::string StatusText::take() {
   tls();
   listeners();
   upstreams();
+  zones();
   places("Servers", "/servers");
   places("Locations", "/locations");
   certificates();

@@ -74,6 +74,7 @@ constexpr std::string_view kBusy = R"json({"time_ms":1000,"pid":{"server":11},
   "counters":{"requests":100,"responses_5xx":1,"handshakes_resumed":3,"handshakes_full":1,
   "handshakes_by_version":{"TLSv1.2":1,"TLSv1.3":3}},
   "request_times_us":{"buckets":[[1000,90],[20000,10]]},
+  "zones":[{"name":"clients","of":"limit_req","states":12,"capacity":163840}],
   "upstreams":[{"name":"app","group":true,"peers":[
     {"server":"10.0.0.1:80","address":"10.0.0.1:80","state":"failed","active":0,"idle":1,"attempts":2,"failures":2},
     {"server":"backend.example.com","address":"10.0.0.2:80","state":"up","backup":true,"attempts":12345}]}],
@@ -104,6 +105,12 @@ TEST(StatusText, TellsBackendsPlacesAndCertificates) {
   EXPECT_THAT(text,
               HasSubstr("4 handshakes, 75 % resumed\n              TLSv1.3 75 %, TLSv1.2 25 %"));
   EXPECT_THAT(text, HasSubstr("p50 1.0 ms, p90 1.0 ms, p99 20 ms"));
+}
+
+TEST(StatusText, TellsHowFullZonesAre) {
+  EXPECT_THAT(*render_status(kBusy),
+              HasSubstr("  clients                             limit_req  "));
+  EXPECT_THAT(*render_status("{}"), Not(HasSubstr("Zones")));
 }
 
 TEST(StatusText, TellsRatesSinceTheAnswerBefore) {

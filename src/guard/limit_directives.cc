@@ -1,6 +1,7 @@
 #include "guard/limit_directives.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -23,6 +24,14 @@ using observe::Level;
 constexpr std::size_t kLeastZone = 8 * 4096;  // nginx's eight pages
 constexpr std::uint64_t kThousandths = 1000;
 
+// What can't be had would end the server when the configuration is taken up.
+std::uint64_t largest_zone() {
+  const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 1L));
+  const auto page = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PAGESIZE), 1L));
+  const std::uint64_t most = StateTable::kMostStates * StateTable::kBytesPerState;
+  return std::min(most, pages * page / 2);
+}
+
 // "zone=NAME:SIZE".
 bool read_zone(const Binding& binding, std::size_t i, ZoneSpec& spec) {
   std::string_view rest = std::string_view(binding.argument(i)).substr(5);
@@ -39,8 +48,9 @@ bool read_zone(const Binding& binding, std::size_t i, ZoneSpec& spec) {
     binding.error_at(i, "zone \"" + binding.argument(i) + "\" is too small", "at least 32k");
     return false;
   }
-  if (*size / StateTable::kBytesPerState > StateTable::kMostStates) {
-    binding.error_at(i, "zone \"" + binding.argument(i) + "\" is too large", "at most 128g");
+  if (*size > largest_zone()) {
+    binding.error_at(i, "zone \"" + binding.argument(i) + "\" is too large",
+                     "at most half of the machine's memory");
     return false;
   }
   spec.size = *size;

@@ -248,6 +248,11 @@ TEST_F(Limits, RefusesMistakesInNginxsWords) {
                   "the shared memory zone \"one\" is already declared for a different use"));
 }
 
+TEST_F(Limits, RefusesAZoneThatTheMachineHasNoMemoryFor) {
+  load("", "limit_req_zone $host zone=x:8000g rate=1r/s;");
+  EXPECT_THAT(messages(), ElementsAre("zone \"zone=x:8000g\" is too large"));
+}
+
 TEST(Zones, KeepsATableWhileItsZoneStaysTheSame) {
   Zones zones;
   ZoneSpec spec{.kind = ZoneKind::requests, .name = "one", .key = "$host", .size = 1 << 20};
@@ -258,6 +263,30 @@ TEST(Zones, KeepsATableWhileItsZoneStaysTheSame) {
   spec.size *= 2;
   const auto larger = zones.get(spec);
   EXPECT_EQ(larger->capacity(), 2 * table->capacity());
+}
+
+TEST(Zones, ReportsTheTablesThatAreInUse) {
+  Zones zones;
+  const auto gone = zones.get({.name = "gone", .key = "$host", .size = 1 << 20});
+  const auto table =
+      zones.get({.kind = ZoneKind::connections, .name = "open", .key = "$host", .size = 64 * 1024});
+  {
+    auto access = table->access(table->key_of("a"));
+    ASSERT_EQ(access.find(), nullptr);
+    static_cast<void>(access.add());
+  }
+  const std::vector<ZoneReport> all = zones.report();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1].name, "open");
+  EXPECT_EQ(all[1].kind, ZoneKind::connections);
+  EXPECT_EQ(all[1].states, 1U);
+  EXPECT_EQ(all[1].capacity, 1024U);
+}
+
+TEST(Zones, ForgetsATableThatNobodyUses) {
+  Zones zones;
+  static_cast<void>(zones.get({.name = "gone", .key = "$host", .size = 1 << 20}));
+  EXPECT_THAT(zones.report(), IsEmpty());
 }
 
 }  // namespace

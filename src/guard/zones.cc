@@ -15,4 +15,18 @@ std::shared_ptr<StateTable> Zones::get(const ZoneSpec& spec) {
   return table;
 }
 
+std::vector<ZoneReport> Zones::report() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ZoneReport> all;
+  for (const auto& [name, known] : known_) {
+    const auto table = known.table.lock();
+    if (table == nullptr) continue;
+    all.push_back({.name = name,
+                   .kind = known.spec.kind,
+                   .states = table->size(),
+                   .capacity = table->capacity()});
+  }
+  return all;
+}
+
 }  // namespace guard

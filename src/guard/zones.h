@@ -7,15 +7,26 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "guard/zone.h"
 
 namespace guard {
 
+/// A table that is in use.
+struct ZoneReport {
+  std::string name;
+  ZoneKind kind = ZoneKind::requests;
+  std::size_t states = 0;
+  std::size_t capacity = 0;
+};
+
 class Zones {
  public:
   /// The table of an equal spec, or a new one. Thread-safe.
   [[nodiscard]] std::shared_ptr<StateTable> get(const ZoneSpec& spec);
+  /// By name. Thread-safe.
+  [[nodiscard]] std::vector<ZoneReport> report();
 
  private:
   struct Known {

@@ -89,6 +89,7 @@ class Server final : private observe::Totals {
   [[nodiscard]] const Pressure& pressure() const noexcept { return pressure_; }
   /// The servers and locations of the snapshot, by number.
   [[nodiscard]] const std::vector<snapshot::Place>& places() const noexcept { return places_; }
+  [[nodiscard]] std::vector<guard::ZoneReport> zones() const { return zones_->report(); }
   [[nodiscard]] bool ending() const noexcept { return ending_; }
 
  private:

@@ -84,6 +84,18 @@ Json clusters_json(std::span<const upstream::ClusterReport> clusters) {
   return all;
 }
 
+Json zones_json(std::span<const guard::ZoneReport> zones) {
+  Json all = Json::array();
+  for (const guard::ZoneReport& zone : zones) {
+    const bool requests = zone.kind == guard::ZoneKind::requests;
+    all.push_back({{"name", zone.name},
+                   {"of", requests ? "limit_req" : "limit_conn"},
+                   {"states", zone.states},
+                   {"capacity", zone.capacity}});
+  }
+  return all;
+}
+
 /// Places that have had requests; workers on another snapshot than the newest wait for next time.
 Json places_json(const StatusFacts& facts, snapshot::ItemKind kind) {
   Json all = Json::array();
@@ -211,6 +223,7 @@ std::string status_json(const StatusFacts& facts) {
   status["machine"] = machine_json(server.pressure());
   status["request_times_us"] = times_of(facts.reports);
   status["upstreams"] = clusters_json(clusters);
+  status["zones"] = zones_json(server.zones());
   status["servers"] = places_json(facts, snapshot::ItemKind::server);
   status["locations"] = places_json(facts, snapshot::ItemKind::location);
   status["certificates"] = certificates_json(certificates, facts.now);

@@ -102,6 +102,20 @@ def test_what_the_block_does_not_say_is_the_location_s(serve, backend):
     assert (backend.last.target, backend.last.field("X-Set")) == ("/there/x", "yes")
 
 
+def test_a_block_may_have_logs_of_its_own(serve, backend):
+    program = serve("""
+        location / {
+            proxy_pass http://@backend@;
+            access_log @dir@/logs/readers.log said;
+            limit_except GET { access_log @dir@/logs/writers.log said; }
+        }
+    """, before='log_format said "$request_method $status";', backend=backend)
+    ask(program, "/")
+    assert program.lines("logs/readers.log", count=2) == ["GET 200", "HEAD 200"]
+    assert program.lines("logs/writers.log", count=5) == [
+        "POST 200", "PUT 200", "DELETE 200", "OPTIONS 200", "MADEUP 200"]
+
+
 def test_the_block_is_its_location_s_own(serve, backend):
     program = serve("""
         location / {

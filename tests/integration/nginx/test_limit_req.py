@@ -71,6 +71,36 @@ def test_a_delayed_request_ends_when_its_client_leaves(serve):
     assert program.lines("logs/access.log", count=2)[1] == "499 DELAYED /"
 
 
+def test_a_delayed_request_ends_when_its_client_leaves_over_tls(sallyport):
+    program = sallyport("""
+        error_log stderr info;
+        limit_req_zone $host zone=one:1m rate=1r/m;
+        log_format limits "$status $limit_req_status";
+        server { listen 127.0.0.1:@port:https@ ssl; ssl_certificate @cert:example.com@;
+                 ssl_certificate_key @key:example.com@; root @dir@/www;
+                 access_log @dir@/logs/access.log limits; limit_req zone=one burst=5; }
+    """)
+    program.write("www/index.html", "welcome\n")
+    assert program.get("/").status == 200
+    with program.tls_client() as client:
+        client.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        program.wait_for_error("delaying request")
+    assert program.lines("logs/access.log", count=2)[1] == "499 DELAYED"
+    assert program.status()["counters"]["requests_delayed"] == 1
+
+
+def test_what_is_pipelined_behind_a_delayed_request_waits_with_it(sallyport):
+    program = sallyport("""
+        limit_req_zone $arg_key zone=one:1m rate=2r/s;
+        server { listen 127.0.0.1:@port:http@; root @dir@/www; limit_req zone=one burst=5; }
+    """)
+    program.write("www/index.html", "welcome\n")
+    with program.client() as client:
+        client.send("GET /?key=a HTTP/1.1\r\nHost: a\r\n\r\n" * 2 +
+                    "POST /?key=b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        assert [client.response().status for _ in range(3)] == [200, 200, 405]
+
+
 def test_a_delayed_request_goes_on_past_the_first_ones_of_its_burst(serve):
     program = serve(START + "limit_req zone=one burst=5 delay=2;", ZONES)
     assert statuses(program, "/", "/", "/") == [200, 200, 200]
@@ -161,7 +191,10 @@ def test_all_workers_count_together(sallyport):
     for client in clients:
         client.close()
     assert got == [200] * 10 + [503] * 30
-    assert program.status()["counters"]["limit_req"] == 30
+    status = program.status()
+    assert status["counters"]["limit_req"] == 30
+    assert [(zone["name"], zone["of"], zone["states"]) for zone in status["zones"]][1] == (
+        "one", "limit_req", 1)
     wait_for(lambda: program.status()["counters"]["requests_active"] == 0, "all requests to end")
 
 
