@@ -47,7 +47,6 @@ struct Context {
   http::Responder& responder;
   io::Stream& client;              // for tunnels, and to see the client leave
   std::string_view pipelined{};    // what the client sent behind a request without a body
-  std::optional<HeldBody> held{};  // the request's body, once it was held for a backend
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
   std::optional<HeldBody> held{};  // the request's body, once it was received whole
   std::optional<content::ByteRange> only{};  // what the client is sent of a backend's body

@@ -9,6 +9,7 @@
 
 #include "http/h1/client_exchange.h"
 #include "http/list.h"
+#include "proxy/accel.h"
 #include "proxy/client_certificates.h"
 #include "proxy/client_watch.h"
 #include "proxy/held_body.h"
@@ -203,6 +204,8 @@ bool Forwarder::begin_anew() {
   exchange_.add_attempt();
   exchange_.upstream_response = http::ResponseHead(exchange_.arena);
   exchange_.upstream_trailers.clear();
+  context_.only.reset();
+  context_.buffering.reset();
   return true;
 }
 
@@ -471,7 +474,9 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
 std::optional<Forwarder::Verdict> Forwarder::take_over() {
   const http::ResponseHead& head = exchange_.upstream_response;
   const std::string_view target = head.fields.value(http::FieldName::x_accel_redirect);
-  if (!target.empty()) return follow_redirect(target);
+  if (!target.empty() && !plan_.options->ignores(http::FieldName::x_accel_redirect)) {
+    return follow_redirect(target);
+  }
   if (!*plan_.options->intercept_errors || head.status < 300) return std::nullopt;
   if (!has_error_page(context_, head.status)) return std::nullopt;
   // The rest of the body has nobody to go to.
@@ -499,6 +504,7 @@ void Forwarder::keep_fields(std::initializer_list<http::FieldName> names) {
 
 // nginx's list of what a backend may say of the file that it sends the request to.
 Forwarder::Verdict Forwarder::follow_redirect(std::string_view target) {
+  take_instructions(context_, plan_);
   using enum http::FieldName;
   context_.kept_type = exchange_.arena.copy(exchange_.upstream_response.fields.value(content_type));
   keep_fields({content_disposition, set_cookie, cache_control, expires});

@@ -168,7 +168,7 @@ async::Task<Step> pass_phases(Context& context) {
   if (!answer && from != Reroute::named) answer = find_location(context);
   context.reroute = Reroute::none;  // a location was looked for by the path as it is now
   if (!answer) apply_limit_except(context);
-  if (!answer && context.location != nullptr) answer = rewrite(context, *context.location->level);
+  if (!answer && context.location != nullptr) answer = rewrite(context, *context.level);
   if (answer) co_return answer;
   if (context.reroute != Reroute::none) {
     const bool may = count_change(context, "while processing", context.exchange.uri);

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "config/values.h"
 #include "http/path.h"
 
 namespace script {
@@ -91,13 +92,24 @@ class Program::Run {
 
   bool execute(const Set& set) {
     const std::string_view value = evaluate(set.value);
-    if (set.slot) {
-      subject_.slots[*set.slot] = value;
-      return true;
+    switch (set.target) {
+      case Set::Target::slot: subject_.slots[set.slot] = value; break;
+      case Set::Target::args:
+        exchange_.args = value;
+        exchange_.uri_changed = true;
+        break;
+      case Set::Target::limit_rate: set_limit_rate(value); break;
     }
-    exchange_.args = value;
-    exchange_.uri_changed = true;
     return true;
+  }
+
+  void set_limit_rate(std::string_view value) {
+    const auto rate = config::parse_size(value);
+    if (rate) {
+      exchange_.limit_rate = *rate;
+    } else {
+      host_.fail(subject_.arena.join("invalid $limit_rate \"", value, "\""));
+    }
   }
 
   bool execute(const Break& /*none*/) {

@@ -93,7 +93,9 @@ struct ProgramSettings {
 
 /// `set $x VALUE`
 struct Set {
-  std::optional<std::size_t> slot;  // nothing: $args
+  enum class Target : std::uint8_t { slot, args, limit_rate };
+  Target target = Target::slot;
+  std::size_t slot = 0;
   Value value;
 };
 

@@ -271,10 +271,16 @@ class Compiler {
 
   std::optional<Set> compile(const SetAsWritten& written) {
     const std::string_view name = std::string_view(written.name.text).substr(1);
-    Set made{.slot = std::nullopt, .value = value(written.value)};
-    if (base::equal_ignoring_case(name, "args")) return made;
-    made.slot = variables_.declare(name, written.name.at, diagnostics_);
-    if (!made.slot) return std::nullopt;
+    Set made{.value = value(written.value)};
+    if (base::equal_ignoring_case(name, "args")) {
+      made.target = Set::Target::args;
+    } else if (base::equal_ignoring_case(name, "limit_rate")) {
+      made.target = Set::Target::limit_rate;
+    } else if (const auto slot = variables_.declare(name, written.name.at, diagnostics_)) {
+      made.slot = *slot;
+    } else {
+      return std::nullopt;
+    }
     return made;
   }
 

@@ -233,6 +233,17 @@ TEST_F(RewriteDirectives, SetChangesTheArguments) {
   EXPECT_TRUE(exchange_.uri_changed);
 }
 
+TEST_F(RewriteDirectives, SetChangesTheRate) {
+  EXPECT_EQ(run("set $limit_rate 2k;"), "next /");
+  EXPECT_EQ(exchange_.limit_rate, 2048U);
+}
+
+TEST_F(RewriteDirectives, SetTellsOfARateThatIsNone) {
+  EXPECT_EQ(run("set $limit_rate fast;"), "next /");
+  EXPECT_EQ(exchange_.limit_rate, std::nullopt);
+  EXPECT_THAT(host_.said, ElementsAre("invalid $limit_rate \"fast\""));
+}
+
 TEST_F(RewriteDirectives, SetLeavesOtherVariablesOfTheProgramAlone) {
   load("set $host a; set name b;");
   EXPECT_THAT(messages(),

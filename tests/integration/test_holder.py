@@ -298,6 +298,7 @@ def test_a_process_that_drains_is_killed_and_its_clients_see_a_fin(site, backend
         proxy.reload(SITE, workers=2, host="127.0.0.1", backend=backend)
         wait_for(lambda: server_pid(proxy) != old, "the new server process to answer alone")
         os.kill(old, signal.SIGSTOP)
+        wait_for(lambda: facts_of(old)["State"].startswith("T"), "the old process to stand still")
         client.send(GET[10:])
         os.kill(old, signal.SIGKILL)
         assert_ends_in_order(client)

@@ -317,5 +317,5 @@ def test_old_browsers_connections_are_not_kept(serve, path, method, agent, kept)
         location /none { keepalive_disable none; return 200 x; }
     """))
     with proxy.client() as client:
-        answer = client.request(method, path, fields=[("User-Agent", agent)], body=b"x")
+        answer = client.request(method, path, fields=[("User-Agent", agent)], body=b"")
         assert (answer.field("Connection") != "close") == kept

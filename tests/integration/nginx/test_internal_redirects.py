@@ -2,7 +2,6 @@
 does not end where it was. Every case is asked of nginx, too."""
 import pytest
 
-from support import wait_for
 from support.backend import response
 from support.compare import Pair
 
@@ -235,7 +234,8 @@ def test_a_streamed_body_that_is_gone_is_not_sent_as_an_empty_one(sallyport, mak
         }""", first=first, second=second)
     with proxy.client() as client:
         assert client.request("POST", "/", body=b"x" * 1000).status == 500
-    assert "cannot be sent again" in proxy.errors and not second.requests
+    proxy.wait_for_error("cannot be sent again")
+    assert not second.requests
 
 
 def test_plain_requests_on_a_tls_port_can_be_redirected(sallyport, nginx):
@@ -261,8 +261,7 @@ def test_endless_error_pages_end(sallyport):
         server { listen 127.0.0.1:@port:http@; location / {
             recursive_error_pages on; error_page 404 /again; return 404; } }""")
     assert proxy.get("/").status == 500
-    wait_for(lambda: "internal redirection cycle while internally redirecting to" in proxy.errors,
-             "the cycle to be logged")
+    proxy.wait_for_error("internal redirection cycle while internally redirecting to")
 
 
 @pytest.mark.parametrize("directive, complaint", [
