@@ -56,7 +56,7 @@ struct Context {
   const config::Level*& level = exchange.level;
   Reroute reroute = Reroute::none;  // what a step that gave no answer leaves to be done
   int changes_left = kMaxUriChanges;  // -1: there were too many
-  bool body_refused = false;        // 413: what comes next is done without it
+  bool body_refused = false;        // what is shown for the error is fetched without it
   bool in_error_page = false;       // what an error_page shows is being made
   std::span<const http::Field> kept_fields{};  // of a backend's answer that led elsewhere
   std::string_view kept_type{};     // its Content-Type

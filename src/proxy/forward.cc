@@ -212,7 +212,12 @@ bool Forwarder::begin_anew() {
 // Holds the body, or decides that it is streamed; chooses the framing toward the backend.
 async::Task<std::optional<Answer>> Forwarder::take_body() {
   replaces_body_ = plan_.set_body || !*plan_.options->pass_request_body;
-  if (!context_.body_refused) request_.body = exchange_.request.body;
+  if (context_.body_refused) {  // not even what another location had accepted
+    context_.held.reset();
+    exchange_.request_body.reset();
+    co_return std::nullopt;
+  }
+  request_.body = exchange_.request.body;
   if (!request_.body.has_body()) co_return std::nullopt;
   if (!context_.held && context_.body.touched()) {
     context_.close_after = true;

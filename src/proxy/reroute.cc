@@ -20,6 +20,11 @@ Step go_to_named(Context& context, std::string_view name) {
         context.exchange.arena.join("could not find named location \"", name, "\""));
     return Answer{.status = 500};
   }
+  if (context.exchange.uri.empty()) {  // it was refused: no backend may see it
+    log(context, Level::error,
+        context.exchange.arena.join("empty URI in redirect to named location \"", name, "\""));
+    return Answer{.status = 500};
+  }
   context.exchange.internal = true;
   context.location = location;
   context.level = location->level;

@@ -62,6 +62,7 @@ Step refuse_early(Context& context) {
                     request.method == http::Method::options;
   if (safe && !request.upgrade && !request.body.has_body()) return std::nullopt;
   context.count(Counter::early_data_refused);
+  context.body_refused = true;
   return Answer{.status = 425};
 }
 
@@ -198,10 +199,10 @@ void select_server(Context& context) {
 async::Task<void> serve(Context& context) {
   select_server(context);
   identify_client(context);
-  Step answer = refuse_plain(context);
+  Step answer = canonicalise(context);
+  if (!answer) answer = refuse_plain(context);
   if (!answer) answer = refuse_trace(context);
   if (!answer) answer = refuse_early(context);
-  if (!answer) answer = canonicalise(context);
   context.reroute = Reroute::redirect;
   while (true) {
     if (!answer) answer = co_await pass_phases(context);

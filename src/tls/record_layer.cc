@@ -40,13 +40,14 @@ std::string_view reason_of(Alert alert) noexcept {
 }  // namespace
 
 std::unique_ptr<RecordLayer> RecordLayer::make(Library::State& library, std::uint16_t suite,
-                                               const ConnectionSecrets& secrets,
-                                               std::uint64_t sent) {
+                                               const ConnectionSecrets& secrets, std::uint64_t sent,
+                                               std::uint8_t max_without_data) {
   auto in = RecordProtection::make(library, suite, secrets.client, RecordProtection::Use::open);
   auto out =
       RecordProtection::make(library, suite, secrets.server, RecordProtection::Use::seal, sent);
   if (!in || !out) return nullptr;
-  return std::unique_ptr<RecordLayer>(new RecordLayer(std::move(in), std::move(out)));
+  return std::unique_ptr<RecordLayer>(
+      new RecordLayer(std::move(in), std::move(out), max_without_data));
 }
 
 std::size_t RecordLayer::size_of_first(std::span<const char> bytes) noexcept {
@@ -74,7 +75,7 @@ std::expected<Read, Failure> RecordLayer::read(std::span<char> record, std::stri
     without_data_ = 0;
     return Read{.what = Read::What::data, .data = content};
   }
-  if (++without_data_ > kMaxWithoutData) {
+  if (without_data_++ == max_without_data_) {
     return std::unexpected(Failure{.alert = Alert::unexpected_message,
                                    .flood = true,
                                    .reason = "too many records without data"});

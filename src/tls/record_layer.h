@@ -23,16 +23,15 @@ namespace tls {
 class RecordLayer {
  public:
   /// Records in a row that bring no data (empty ones, KeyUpdates) before the peer is turned away;
-  /// what OpenSSL bears, too.
-  static constexpr unsigned kMaxWithoutData = 32;
+  /// what OpenSSL bears, too, where nobody says otherwise.
+  static constexpr std::uint8_t kMaxWithoutData = 32;
   static constexpr std::size_t kMaxRecord = kRecordHeader + kMaxProtected;
 
   /// Null where OpenSSL has to go on: a cipher suite that RecordProtection does not know, secrets
   /// that were not captured. `sent`: records that OpenSSL has protected with the server's secret.
-  [[nodiscard]] static std::unique_ptr<RecordLayer> make(Library::State& library,
-                                                         std::uint16_t suite,
-                                                         const ConnectionSecrets& secrets,
-                                                         std::uint64_t sent);
+  [[nodiscard]] static std::unique_ptr<RecordLayer> make(
+      Library::State& library, std::uint16_t suite, const ConnectionSecrets& secrets,
+      std::uint64_t sent, std::uint8_t max_without_data = kMaxWithoutData);
 
   /// How the reading of one record ended.
   struct Read {
@@ -43,7 +42,7 @@ class RecordLayer {
   struct Failure {
     Alert alert{};  // what to tell the peer
     bool received = false;  // it is the peer's own: nothing is to be told
-    bool flood = false;  // kMaxWithoutData was exceeded
+    bool flood = false;  // too many records in a row without data
     std::string reason{};  // for the log
   };
 
@@ -64,8 +63,9 @@ class RecordLayer {
   void write_alert(Alert alert, std::string& into);
 
  private:
-  RecordLayer(std::unique_ptr<RecordProtection> in, std::unique_ptr<RecordProtection> out)
-      : in_(std::move(in)), out_(std::move(out)) {}
+  RecordLayer(std::unique_ptr<RecordProtection> in, std::unique_ptr<RecordProtection> out,
+              std::uint8_t max_without_data)
+      : in_(std::move(in)), out_(std::move(out)), max_without_data_(max_without_data) {}
   [[nodiscard]] std::expected<Read, Failure> read_alert(std::span<const char> content);
   [[nodiscard]] std::expected<Read, Failure> read_handshake(std::span<const char> content,
                                                             std::string& replies);
@@ -77,7 +77,8 @@ class RecordLayer {
   std::unique_ptr<RecordProtection> out_;
   std::array<char, kKeyUpdate> message_{};  // a handshake message may come in pieces
   std::uint8_t message_size_ = 0;
-  std::uint8_t without_data_ = 0;
+  std::uint8_t max_without_data_;
+  std::uint8_t without_data_ = 0;  // <= max_without_data_
 };
 
 }  // namespace tls

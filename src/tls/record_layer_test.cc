@@ -233,6 +233,13 @@ TEST_F(RecordLayerTest, TurnsAwayAPeerWhoSendsRecordsWithoutData) {
   }
 }
 
+TEST_F(RecordLayerTest, TurnsAwayAPeerAfterAsManyRecordsWithoutDataAsItIsTold) {
+  server = RecordLayer::make(world.library.state(), kAes128, secrets, 0, 2);
+  ASSERT_TRUE(read(sealed(ContentType::application_data, "")));
+  ASSERT_TRUE(read(sealed(ContentType::application_data, "")));
+  EXPECT_TRUE(read(sealed(ContentType::application_data, "")).error().flood);
+}
+
 TEST_F(RecordLayerTest, RefusesHeadersBeforeTheirRecordIsThere) {
   const auto refused = [](std::string_view header) {
     const auto checked = RecordLayer::check_header(header);

@@ -238,7 +238,7 @@ int on_ticket_made(SSL* ssl, void* /*argument*/) {
 
 // Our own guard takes the place of OpenSSL's, which needs its own cache of sessions.
 void set_early_data(SSL_CTX* context, const ServerPolicy& policy) {
-  const std::uint32_t most = policy.early_data ? kMostEarlyData : 0;
+  const std::uint32_t most = policy.early_data ? policy.early_data_size : 0;
   SSL_CTX_set_options(context, SSL_OP_NO_ANTI_REPLAY);
   SSL_CTX_set_max_early_data(context, most);
   SSL_CTX_set_recv_max_early_data(context, most);

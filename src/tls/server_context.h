@@ -63,6 +63,10 @@ struct ServerPolicy {
   SessionStore sessions{};
   /// TLS 1.3's early data (0-RTT), once per ClientHello: TlsStream::is_early().
   bool early_data = false;
+  std::uint32_t early_data_size = kMostEarlyData;  // at most; 1 to kMostEarlyData bytes
+  /// TLS 1.3: records in a row that bring no data, KeyUpdates among them; older versions have
+  /// OpenSSL's 32.
+  std::uint8_t max_dataless_records = 32;
   std::vector<ConfCommand> commands{};  // of OpenSSL's own; over all of the above
   std::size_t record_size = kLargestRecord;  // contents of a record that we send, at most
   bool adaptive_records = true;  // small ones first (record_size.h)

@@ -91,8 +91,9 @@ void Connection::attach() noexcept {
         RecordSize(server_state->policy.record_size, server_state->policy.adaptive_records);
     if (SSL_version(ssl.get()) == TLS1_3_VERSION) {
       const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl.get());
-      records = RecordLayer::make(library, SSL_CIPHER_get_protocol_id(cipher), handshake->secrets,
-                                  handshake->records_sent);
+      records =
+          RecordLayer::make(library, SSL_CIPHER_get_protocol_id(cipher), handshake->secrets,
+                            handshake->records_sent, server_state->policy.max_dataless_records);
       if (server_state->makes_ticket) leave_ticket();
       library.schedule->forget();
     }

@@ -160,6 +160,15 @@ void set_session_cache(Binding& binding) {
   binding.options<O>().sessions.set(std::move(store), binding.where());
 }
 
+void set_early_data_size(Binding& binding) {
+  const auto size = config::read_size(binding);
+  if (!size) return;
+  if (*size == 0 || *size > kMostEarlyData) {
+    return binding.invalid(0, "a size of 1 to 16k; \"ssl_early_data off\" takes none");
+  }
+  binding.options<O>().early_data_size.set(static_cast<std::uint32_t>(*size), binding.where());
+}
+
 void set_buffer_size(Binding& binding) {
   constexpr std::uint64_t kSmallest = 512;
   const auto size = config::read_size(binding);
@@ -255,6 +264,19 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "off",
      .documentation = "Whether safe requests are taken before the handshake ends (0-RTT).",
      .set = config::set_flag<&O::early_data>},
+    {.name = "ssl_early_data_size",
+     .contexts = kHttpServer,
+     .syntax = "SIZE",
+     .default_text = "16k",
+     .documentation = "Most bytes of early data; a client that sends more is turned away.",
+     .set = set_early_data_size},
+    {.name = "ssl_max_dataless_records",
+     .contexts = kHttpServer,
+     .syntax = "NUMBER",
+     .default_text = "32",
+     .documentation = "Most records in a row that bring no data (empty ones, KeyUpdates) before a "
+                      "client is turned away.",
+     .set = config::set_number<&O::max_dataless_records, 1, 255>},
     {.name = "ssl_ecdh_curve",
      .contexts = kHttpServer,
      .syntax = "LIST | auto",
@@ -484,6 +506,8 @@ ServerPolicy policy_of(const TlsOptions& options, const config::BuildFlags& flag
   policy.dh_parameters = *options.dh_parameters;
   policy.tickets = *options.tickets;
   policy.early_data = *options.early_data;
+  policy.early_data_size = *options.early_data_size;
+  policy.max_dataless_records = *options.max_dataless_records;
   policy.session_timeout = *options.session_timeout;
   policy.ticket_keys = *options.ticket_keys;
   policy.sessions = *options.sessions;

@@ -43,6 +43,8 @@ struct TlsOptions {
   config::Setting<bool> reject_handshake{false};
   config::Setting<bool> tickets{true};
   config::Setting<bool> early_data{false};
+  config::Setting<std::uint32_t> early_data_size{kMostEarlyData};
+  config::Setting<std::uint8_t> max_dataless_records{32};
   config::Setting<std::chrono::seconds> session_timeout{std::chrono::seconds(300)};
   config::Setting<std::vector<TicketKey>> ticket_keys;
   config::Setting<SessionStore> sessions;
@@ -54,8 +56,8 @@ struct TlsOptions {
     return std::tie(self.certificates, self.keys, self.versions, self.ciphers,
                     self.prefer_server_ciphers, self.passwords, self.groups, self.dh_parameters,
                     self.commands, self.reject_handshake, self.tickets, self.early_data,
-                    self.session_timeout, self.ticket_keys, self.sessions, self.buffer_size,
-                    self.trusted, self.key_log);
+                    self.early_data_size, self.max_dataless_records, self.session_timeout,
+                    self.ticket_keys, self.sessions, self.buffer_size, self.trusted, self.key_log);
   }
 };
 

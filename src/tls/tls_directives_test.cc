@@ -335,6 +335,18 @@ TEST_F(TlsDirectives, WarnOfABufferSizeAboveARecords) {
   EXPECT_THAT(messages(), ElementsAre(HasSubstr("16k at most")));
 }
 
+TEST_F(TlsDirectives, BoundEarlyDataAndRecordsWithoutData) {
+  const ServerPolicy policy =
+      policy_of(load("ssl_early_data_size 4k; ssl_max_dataless_records 8;"));
+  EXPECT_EQ(policy.early_data_size, 4096U);
+  EXPECT_EQ(policy.max_dataless_records, 8U);
+}
+
+TEST_F(TlsDirectives, RefuseMoreEarlyDataThanThereIsRoomFor) {
+  load("ssl_early_data_size 17k;");
+  EXPECT_EQ(diagnostics_.error_count(), 1U);
+}
+
 TEST_F(TlsDirectives, RefuseATinyBufferSize) {
   load("ssl_buffer_size 100;");
   EXPECT_EQ(diagnostics_.error_count(), 1U);

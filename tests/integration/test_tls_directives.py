@@ -489,8 +489,9 @@ def test_renegotiation_is_refused(sallyport):
     assert "no renegotiation" in (done.stdout + done.stderr).lower()
 
 
-def test_a_flood_of_key_updates_is_turned_away(sallyport):
-    proxy = sallyport(site(""))
+@pytest.mark.parametrize("limit", ["", "ssl_max_dataless_records 1;"])
+def test_a_flood_of_key_updates_is_turned_away(sallyport, limit):
+    proxy = sallyport(site(limit))
     with subprocess.Popen(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port('https')}", "-servername",
              "example.com", "-tls1_3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

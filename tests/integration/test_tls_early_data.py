@@ -98,6 +98,19 @@ def test_it_is_off_by_default(sallyport, backend, client):
     assert "/early" not in targets(backend)
 
 
+def test_there_may_be_less_of_it(sallyport, backend, client):
+    proxy = sallyport(SITE.replace("ssl_early_data on;", "ssl_early_data on; ssl_early_data_size 200;"),
+                      backend=backend)
+    early = client(proxy)
+    early.get_ticket()
+    assert "Early data was accepted" in early.send_early(request())
+    (early.folder / "session").unlink()
+    early.get_ticket()
+    said = early.send_early(request(more="X: " + "x" * 200 + "\r\n"))
+    assert "Max Early Data: 200" in said or "too much early data" in said.lower(), said
+    assert targets(backend).count("/early") == 1
+
+
 def test_a_large_answer_crosses_the_end_of_the_handshake(sallyport, make_backend, client):
     backend = make_backend(lambda _: response("x" * 3_000_000))
     proxy = sallyport(SITE, backend=backend)

@@ -208,6 +208,22 @@ def test_head_gets_the_head_of_the_page(pair):
     assert answer.status == 404 and answer.field("Content-Length") == "12" and answer.body == b""
 
 
+def test_a_body_that_the_next_location_refuses_goes_no_further(sallyport, make_backend):
+    backend = make_backend(lambda request: response(f"{request.line} [{request.body.decode()}]"))
+    proxy = sallyport("""
+        server {
+            listen 127.0.0.1:@port:http@;
+            recursive_error_pages on;
+            location / { error_page 502 = @small; proxy_pass http://127.0.0.1:1; }
+            location @small { client_max_body_size 10; error_page 413 = @none; proxy_pass http://@backend@; }
+            location @none { proxy_pass http://@backend@; }
+        }""", backend=backend)
+    with proxy.client() as client:
+        answer = client.request("PUT", "/x", body=b"y" * 100)
+    assert answer.text == "PUT /x HTTP/1.1 []"
+    assert backend.connections[0].received.count(b"y") == 0
+
+
 def test_variables_tell_both_backends_apart(sallyport, make_backend):
     second = make_backend(response("second"))
     proxy = sallyport("""
@@ -254,6 +270,27 @@ def test_plain_requests_on_a_tls_port_can_be_redirected(sallyport, nginx):
         assert answer.status == 307
         assert answer.field("Location") == "https://example.com:8443/path?x=1"
         assert answer.field("Connection") == "close"
+
+
+def test_a_refused_path_reaches_no_backend_by_way_of_its_error_page(sallyport, make_backend):
+    backend = make_backend()
+    proxy = sallyport("""
+        server {
+            listen 127.0.0.1:@port:http@;
+            error_page 400 @named;
+            error_page 405 = /page;
+            location @named { proxy_pass http://@backend@; }
+            location /page { proxy_pass http://@backend@; }
+        }""", backend=backend)
+    with proxy.client() as client:
+        client.send("GET /a/..%2f..%2fb HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.response().status == 500
+    proxy.wait_for_error('empty URI in redirect to named location "@named"')
+    assert not backend.requests
+    with proxy.client() as client:
+        client.send("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.response().status == 200
+    assert backend.last.line.startswith("GET /page ")
 
 
 def test_endless_error_pages_end(sallyport):
