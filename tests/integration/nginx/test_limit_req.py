@@ -51,7 +51,7 @@ def test_a_burst_may_pass_at_once(serve):
 
 def test_what_is_above_the_rate_waits(serve):
     program = serve(START + "limit_req zone=slow burst=2;",
-                    ZONES + "limit_req_zone $host zone=slow:10m rate=10r/s;")
+                    ZONES + "limit_req_zone $host zone=slow:10m rate=1r/s;")
     with program.client() as first, program.client() as second:
         for client in (first, second):
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
