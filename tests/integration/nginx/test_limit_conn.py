@@ -7,23 +7,6 @@ from support import wait_for
 from support.backend import response
 
 
-@pytest.fixture(params=["nginx", "sallyport"])
-def serve(request):
-    """serve(text) starts nginx, and in a second run the program under `compat nginx`."""
-    start = request.getfixturevalue(request.param)
-
-    def run(inside, before="", **values):
-        text = f"error_log stderr info; {before} server {{ listen 127.0.0.1:@port:http@; {inside} }}"
-        if request.param == "sallyport":
-            text = f"compat nginx; events {{}} http {{ access_log off; {text} }}"
-        program = start(text, **values)
-        program.write("www/index.html", "welcome\n")
-        program.write("www/a/index.html", "welcome\n")
-        return program
-
-    return run
-
-
 ZONES = """
     log_format limits "$status $limit_conn_status";
     limit_conn_zone $binary_remote_addr zone=address:10m;

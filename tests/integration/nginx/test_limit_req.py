@@ -6,23 +6,6 @@ import pytest
 from support import wait_for
 
 
-@pytest.fixture(params=["nginx", "sallyport"])
-def serve(request):
-    """serve(text) starts nginx, and in a second run the program under `compat nginx`."""
-    start = request.getfixturevalue(request.param)
-
-    def run(inside, before="", **values):
-        text = f"error_log stderr info; {before} server {{ listen 127.0.0.1:@port:http@; {inside} }}"
-        if request.param == "sallyport":
-            text = f"compat nginx; events {{}} http {{ access_log off; {text} }}"
-        program = start(text, **values)
-        program.write("www/index.html", "welcome\n")
-        program.write("www/a/index.html", "welcome\n")
-        return program
-
-    return run
-
-
 ZONES = """
     log_format limits "$status $limit_req_status $uri";
     limit_req_zone $binary_remote_addr zone=one:10m rate=1r/m;
