@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -179,7 +180,10 @@ TEST_F(OrphansTest, ASocketThatIsSharedWithOthersIsOnlyClosed) {
 
 class UnixOrphansTest : public OrphansTest {
  protected:
-  UnixOrphansTest() : OrphansTest(*base::Address::from_path("@sallyport-orphans-test")) {}
+  // The name is the machine's, where several builds may run their tests at once.
+  UnixOrphansTest()
+      : OrphansTest(*base::Address::from_path("@sallyport-orphans-" + std::to_string(::getpid()))) {
+  }
 };
 
 TEST_F(UnixOrphansTest, WhatWasNotReadFromIsHandedOnWithWhatLiesInIt) {
