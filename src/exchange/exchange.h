@@ -120,6 +120,7 @@ struct Exchange {
 
   base::Arena& arena;
   const Connection& connection;
+  const Exchange* main = nullptr;  // of a subrequest: the client's
 
   // The request, as received and as it stands now.
   http::RequestHead request;

@@ -109,6 +109,7 @@ namespace observe {
   X(limit_keepalive_age, counter, "connections closed: keepalive_time")                              \
   X(limit_lingering_time, counter, "connections closed while the client was sending: lingering_time") \
   X(limit_discard_size, counter, "connections closed: client_max_discard_size")                      \
+  X(limit_subrequests, counter, "subrequests that were not made: max_subrequests")                   \
   X(limit_uri_size, counter, "requests refused: the request line is too long")                       \
   X(limit_header_size, counter, "requests refused: the header is too large")                         \
   X(limit_header_count, counter, "requests refused: too many header fields")                         \

@@ -1,13 +1,19 @@
 #include "proxy/authorise.h"
 
+#include <fmt/format.h>
+
+#include <optional>
+
 #include "admission/access.h"
 #include "admission/auth_basic.h"
+#include "admission/auth_request.h"
 #include "admission/limit_except.h"
 #include "guard/limit_conn.h"
 #include "guard/limit_directives.h"
 #include "guard/limit_req.h"
 #include "io/socket.h"
 #include "proxy/client_watch.h"
+#include "proxy/subrequest.h"
 
 namespace proxy {
 namespace {
@@ -33,7 +39,8 @@ Answer client_left(Context& context) {
 // False: the client has left, or the worker ends.
 async::Task<bool> wait(Context& context, base::Duration time) {
   async::Scope scope(co_await async::current_scope());
-  const ClientWatch watch(context.client, scope);
+  std::optional<ClientWatch> watch;
+  if (context.parent == nullptr) watch.emplace(context.client, scope);
   const auto waited =
       co_await async::within(scope, sleep(context.worker.loop, context.now() + time));
   co_return waited.has_value();
@@ -47,7 +54,7 @@ void tell(Context& context, const LimitVerdict& verdict) {
 // A refusal of one of the access phase's checks.
 struct Refusal {
   unsigned status = 0;  // 0: none
-  std::string_view challenge{};
+  std::string_view challenge{};  // of a password
 };
 
 async::Task<Answer> answer_refusal(Context& context, Refusal refusal) {
@@ -88,6 +95,39 @@ async::Task<AuthVerdict> ask_password(Context& context) {
   co_return verdict;
 }
 
+// What a subrequest's answer says of how to come in, for a client that it refuses.
+void keep_challenges(Context& context, const exchange::Exchange& answered) {
+  constexpr auto kName = http::FieldName::www_authenticate;
+  const http::Fields& own = answered.response.fields;
+  const http::Fields& fields = own.has(kName) ? own : answered.upstream_response.fields;
+  const auto kept = context.exchange.arena.make_array<http::Field>(fields.count(kName));
+  auto into = kept.begin();
+  for (const http::Field& field : fields) {
+    if (field.id != kName) continue;
+    *into++ = {field.id, context.exchange.arena.copy(field.name),
+               context.exchange.arena.copy(field.value)};
+  }
+  context.kept_fields = kept;
+}
+
+// nginx's auth_request. 499: the client has left meanwhile.
+async::Task<Refusal> ask_by_subrequest(Context& context, const admission::AuthRequestPlan& plan) {
+  if (!take_subrequest(context, plan.path)) co_return Refusal{.status = 500};
+  async::Scope scope(co_await async::current_scope());
+  const ClientWatch watch(context.client, scope);
+  Subrequest asked(context, {.path = plan.path});
+  co_await async::within(scope, asked.run());
+  if (scope.stop_requested()) co_return Refusal{.status = 499};
+  exchange::Exchange& answered = asked.exchange();
+  admission::set_from_answer(plan, answered, context.exchange);
+  const unsigned status = answered.response.status;
+  if (status >= 200 && status < 300) co_return Refusal{};
+  if (status == 401) keep_challenges(context, answered);
+  if (status == 401 || status == 403) co_return Refusal{.status = status};
+  log(context, Level::error, fmt::format("auth request unexpected status: {}", status));
+  co_return Refusal{.status = 500};
+}
+
 void tell_denied(Context& context) {
   log(context, Level::error, "access forbidden by rule");
   context.count(Counter::access_denied);
@@ -126,7 +166,9 @@ async::Task<Step> keep_limits(Context& context) {
 }
 
 bool is_restricted(const Context& context) noexcept {
-  return !context.level->get<admission::AccessOptions>().rules->empty() ||
+  if (context.parent != nullptr) return false;  // who asks was looked at already
+  return admission::auth_request_of(*context.level) != nullptr ||
+         !context.level->get<admission::AccessOptions>().rules->empty() ||
          admission::asks_password(*context.level);
 }
 
@@ -158,6 +200,15 @@ async::Task<Step> check_access(Context& context) {
     refused = {.status = status, .challenge = verdict.challenge};
     if (!any || (status != 401 && status != 403)) {
       co_return co_await answer_refusal(context, refused);
+    }
+  }
+  if (const auto* plan = admission::auth_request_of(level)) {
+    const Refusal answer = co_await ask_by_subrequest(context, *plan);
+    if (answer.status == 499) co_return client_left(context);
+    if (answer.status == 0 && any) co_return std::nullopt;
+    if (answer.status != 0) {
+      if (!any || answer.status == 500) co_return co_await answer_refusal(context, answer);
+      if (refused.status != 401) refused = answer;
     }
   }
   if (refused.status == 0) co_return std::nullopt;

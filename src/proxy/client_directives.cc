@@ -158,6 +158,12 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .documentation = "How much of a body that nobody wants is dropped for the connection to serve "
                       "on; beyond it the connection ends.",
      .set = config::set_size<&O::max_discard_size>},
+    {.name = "max_subrequests",
+     .contexts = kHttpServerLocation,
+     .syntax = "NUMBER",
+     .default_text = "200",
+     .documentation = "Most subrequests that one request may lead to: auth_request, mirror, SSI.",
+     .set = config::set_number<&O::max_subrequests, 0, 100'000>},
     {.name = "max_chunk_extensions",
      .contexts = kHttpServer,
      .syntax = "SIZE",

@@ -41,6 +41,7 @@ struct ClientOptions {
   config::Setting<BodyFiles> body_in_file_only{BodyFiles::off};
   config::Setting<std::string> body_temp_path;  // unset: the program's own directory
   config::Setting<std::uint64_t> max_discard_size{256 * 1024};  // of a body that nobody wants
+  config::Setting<std::uint64_t> max_subrequests{200};  // of one request
   config::Setting<std::uint64_t> max_chunk_extensions{4 * 1024};  // bytes in one body
   config::Setting<std::uint64_t> max_trailer_fields{32};
   config::Setting<std::uint64_t> max_trailer_size{4 * 1024};
@@ -83,7 +84,7 @@ struct ClientOptions {
         self.keepalive_requests, self.keepalive_disable, self.lingering_close, self.lingering_time,
         self.lingering_timeout, self.reset_timed_out, self.server_tokens, self.tcp_nodelay,
         self.chunked, self.ignore_invalid_headers, self.underscores_in_headers, self.merge_slashes,
-        self.default_type, self.encoded_slash, self.trusted_proxies);
+        self.max_subrequests, self.default_type, self.encoded_slash, self.trusted_proxies);
   }
 };
 

@@ -17,7 +17,6 @@
 #include "observe/counters.h"
 #include "observe/error_log.h"
 #include "proxy/client_options.h"
-#include "proxy/held_body.h"
 #include "proxy/pace.h"
 #include "proxy/site.h"
 #include "proxy/worker.h"
@@ -25,6 +24,8 @@
 
 namespace proxy {
 
+class HeldBody;
+class Mirrors;
 class RequestBody;
 
 /// Where the steps go on, in nginx's order of phases, when a request is moved elsewhere.
@@ -48,7 +49,8 @@ struct Context {
   io::Stream& client;              // for tunnels, and to see the client leave
   std::string_view pipelined{};    // what the client sent behind a request without a body
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
-  std::optional<HeldBody> held{};  // the request's body, once it was received whole
+  Context* parent = nullptr;       // of a subrequest: for whom it is made
+  std::shared_ptr<const HeldBody> held{};  // the request's body, once it was received whole
   std::optional<content::ByteRange> only{};  // what the client is sent of a backend's body
   std::optional<bool> buffering{};  // what the backend said: X-Accel-Buffering
   const VirtualServer* server = nullptr;
@@ -64,6 +66,9 @@ struct Context {
   bool close_after = false;  // the client's connection must not serve another request
   bool closed_silently = false;  // return 444
   bool timed_out = false;  // the client was too slow: see reset_timedout_connection
+  bool is_cut_off = false;  // of a subrequest: what was given of its response is not whole
+  std::uint64_t subrequests = 0;  // made for this request, also by its subrequests
+  std::shared_ptr<Mirrors> mirrors{};  // null: none
   guard::ConnectionSlots slots{};  // in limit_conn's zones
 
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
@@ -93,6 +98,11 @@ struct Context {
   [[nodiscard]] base::TimePoint now() const noexcept { return worker.loop.now(); }
   void count(observe::Counter counter, std::uint64_t n = 1) const {
     worker.counters.add(counter, n);
+  }
+  /// The response has begun and won't be whole. Its receiver must see that.
+  void cut_off() noexcept {
+    if (parent == nullptr) return client.abort();
+    is_cut_off = true;
   }
   /// Times for variables, as of now.
   void take_time() noexcept {

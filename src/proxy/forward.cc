@@ -11,8 +11,9 @@
 #include "http/list.h"
 #include "proxy/accel.h"
 #include "proxy/client_certificates.h"
+#include "proxy/client_failure.h"
 #include "proxy/client_watch.h"
-#include "proxy/held_body.h"
+#include "proxy/hold_body.h"
 #include "proxy/outgoing.h"
 #include "proxy/relay.h"
 #include "proxy/request_body.h"
@@ -37,34 +38,6 @@ http::h1::HeadLimits response_limits(const ForwardOptions& options) {
   return {.max_line = *options.head_size,
           .max_total = *options.head_size,
           .max_fields = *options.max_headers};
-}
-
-// What a failure of the client's side means for the response.
-Answer answer_for_client_error(Context& context, const Error& error) {
-  if (error.is(ErrorCode::too_large)) context.count(Counter::limit_body_size);
-  if (error.is(ErrorCode::timed_out)) {
-    context.count(context.body.too_slow() ? Counter::limit_body_rate : Counter::limit_body_time);
-  }
-  switch (error.code) {
-    case ErrorCode::too_large: return {.status = 413};
-    case ErrorCode::timed_out:
-      context.timed_out = true;
-      // An answer would be lost in the reset.
-      return {.status = 408, .close_silently = *context.client_options().reset_timed_out};
-    case ErrorCode::protocol: return {.status = context.body.refusal_status()};
-    case ErrorCode::not_permitted:
-    case ErrorCode::exhausted:
-    case ErrorCode::not_found: return {.status = 500};
-    default: return {.status = 499, .close_silently = true};
-  }
-}
-
-// The client's side of a failure, for the error log.
-std::string client_sentence(const Context& context, const Error& error) {
-  if (!error.is(ErrorCode::timed_out)) return describe(error);
-  return context.body.too_slow()
-             ? "client sent its body more slowly than client_body_min_rate allows"
-             : "client timed out (110: Connection timed out) while reading client request body";
 }
 
 std::string_view sentence(Refusal refusal) {
@@ -98,7 +71,6 @@ class Forwarder {
   };
 
   async::Task<std::optional<Answer>> take_body();
-  async::Task<std::optional<Answer>> hold_body();
   [[nodiscard]] bool replace_body();
   [[nodiscard]] bool has_whole_body() const noexcept;
   void choose_socket();
@@ -130,6 +102,7 @@ class Forwarder {
   [[nodiscard]] bool may_repeat() const noexcept;
   [[nodiscard]] bool may_ask_another() const noexcept;
   [[nodiscard]] bool has_more() const noexcept;
+  [[nodiscard]] bool watches_client() const noexcept;
   [[nodiscard]] bool is_passed_over(unsigned status) const;
   exchange::Attempt& begin_attempt(std::string_view endpoint);
   [[nodiscard]] exchange::Attempt& current() {
@@ -233,42 +206,12 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
       streams_body_ = true;
       co_return std::nullopt;
     }
-    if (auto answer = co_await hold_body()) co_return answer;
+    if (auto answer = co_await hold_body(context_)) co_return answer;
   }
   const HeldBody& held = *context_.held;
   request_.body = held.size() == 0 && request_.body.kind == Kind::chunked
                       ? http::BodyFraming{}
                       : http::BodyFraming{Kind::length, held.size()};
-  co_return std::nullopt;
-}
-
-async::Task<std::optional<Answer>> Forwarder::hold_body() {
-  const ClientOptions& options = context_.client_options();
-  const BodyFiles files = *options.body_in_file_only;
-  const Listing& listing = context_.site.listing();
-  context_.held.emplace(BodyPlace{.directory = options.body_temp_path.is_set
-                                                   ? *options.body_temp_path
-                                                   : listing.temporary_directory,
-                                  .in_memory = *options.body_buffer_size,
-                                  .always = files != BodyFiles::off,
-                                  .named = files != BodyFiles::off || listing.shows_body_files,
-                                  .kept = files == BodyFiles::on});
-  HeldBody& held = *context_.held;
-  if (const auto done = co_await held.hold(context_.body); !done) {
-    context_.close_after = true;
-    context_.held.reset();  // half a body is none, for whatever error_page may lead to
-    context_.body_refused = true;
-    const bool ours = done.error().source == ErrorSource::internal && !context_.body.failed();
-    log(context_, ours ? Level::crit : Level::info,
-        ours ? describe(done.error()) : client_sentence(context_, done.error()));
-    co_return answer_for_client_error(context_, done.error());
-  }
-  if (held.in_memory()) {
-    exchange_.request_body = held.text();
-  } else {
-    if (files == BodyFiles::off) context_.count(Counter::limit_body_buffer_size);
-    exchange_.request_body_file = held.file_name();
-  }
   co_return std::nullopt;
 }
 
@@ -396,7 +339,7 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   pumped_at_ = {};
   http::h1::ClientExchange backend(lease.stream(), method_, exchange_.arena,
                                    response_limits(*plan_.options));
-  if (!streams_body_ && !*plan_.options->ignore_client_abort) {
+  if (!streams_body_ && watches_client()) {
     watch_.emplace(context_.client, scope);
   }
   const Verdict verdict = co_await async::within(scope, converse(lease, backend, scope));
@@ -528,13 +471,13 @@ async::Task<void> Forwarder::pump(http::h1::BodyWriter& writer, async::Scope& sc
   if (streams_body_) {
     source.streaming = &context_.body;
   } else {
-    source.held = &*context_.held;
+    source.held = context_.held.get();
   }
   const auto pumped = co_await pump_request(context_, plan_, source, 0, writer);
   pumping_ = false;
   pumped_at_ = context_.now();
   // The body was what read from the client, and so noticed when it left.
-  if (pumped && streams_body_ && context_.body.ended() && !*plan_.options->ignore_client_abort) {
+  if (pumped && streams_body_ && context_.body.ended() && watches_client()) {
     watch_.emplace(context_.client, scope);
   }
   if (pumped || pumped.error().is(ErrorCode::cancelled)) co_return;
@@ -636,7 +579,7 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
       co_return Verdict::failed;
     }
     // The client must see that something is missing: no orderly end.
-    context_.client.abort();
+    context_.cut_off();
   } else if (!context_.responder.head_sent()) {
     log_failure(Level::error, relayed.error(), "while sending to client");
     answer_ = {.status = 502};
@@ -696,6 +639,11 @@ bool Forwarder::may_repeat() const noexcept {
 bool Forwarder::may_ask_another() const noexcept {
   return may_repeat() || (plan_.options->next_upstream->non_idempotent &&
                           !(streams_body_ && context_.body.touched()));
+}
+
+// Whoever makes a subrequest watches the client, if anybody does.
+bool Forwarder::watches_client() const noexcept {
+  return context_.parent == nullptr && !*plan_.options->ignore_client_abort;
 }
 
 bool Forwarder::has_more() const noexcept {
@@ -821,7 +769,7 @@ Forwarder::Verdict Forwarder::client_failed(const Error& error) {
     log_failure(Level::error, error, "while sending request to upstream");
     return Verdict::failed;
   }
-  answer_ = answer_for_client_error(context_, error);
+  answer_ = answer_client_failure(context_, error);
   log(context_, Level::info, client_sentence(context_, error), upstream_url());
   return Verdict::failed;
 }

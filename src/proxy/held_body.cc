@@ -96,19 +96,19 @@ base::Result<void> HeldBody::write_to_file(std::string_view text) {
   return {};
 }
 
-base::Result<std::string_view> HeldBody::piece_at(std::uint64_t offset) {
+base::Result<std::string_view> HeldBody::piece_at(std::uint64_t offset, io::Buffer& buffer) const {
   if (!file_) return memory_.readable().substr(std::min<std::size_t>(offset, memory_.size()));
-  memory_.grow(io::Buffer::kLarge);
-  memory_.clear();
+  buffer.grow(io::Buffer::kLarge);
+  buffer.clear();
   while (true) {
-    const std::span<char> room = memory_.writable();
+    const std::span<char> room = buffer.writable();
     const ssize_t got = ::pread(file_.get(), room.data(), room.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       return base::fail(base::error_from_errno(errno, "reading the request's body from its file"));
     }
-    memory_.commit(static_cast<std::size_t>(got));
-    return memory_.readable();
+    buffer.commit(static_cast<std::size_t>(got));
+    return buffer.readable();
   }
 }
 

@@ -41,8 +41,10 @@ class HeldBody {
   [[nodiscard]] std::string_view file_name() const noexcept { return name_; }
   /// The whole, while it is in memory.
   [[nodiscard]] std::string_view text() const noexcept { return memory_.readable(); }
-  /// The piece that begins at `offset`, empty at the end. Valid until the next call.
-  [[nodiscard]] base::Result<std::string_view> piece_at(std::uint64_t offset);
+  /// The piece that begins at `offset`, empty at the end. What comes from the file is in `buffer`:
+  /// several may read the body at once.
+  [[nodiscard]] base::Result<std::string_view> piece_at(std::uint64_t offset,
+                                                        io::Buffer& buffer) const;
 
  private:
   [[nodiscard]] base::Result<void> append(std::string_view piece);

@@ -176,10 +176,11 @@ async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan
                                              BodySource source, std::uint64_t offset,
                                              http::h1::BodyWriter& writer) {
   const auto send_timeout = *plan.options->send_timeout;
+  io::Buffer buffer;  // of a held body's file
   while (true) {
     std::string_view piece;
     if (source.held != nullptr) {
-      CO_TRY(piece, source.held->piece_at(offset));
+      CO_TRY(piece, source.held->piece_at(offset, buffer));
       offset += piece.size();
     } else {
       CO_TRY(piece, co_await source.streaming->read());

@@ -23,7 +23,7 @@ inline constexpr std::string_view kBelowSendRate =
 /// Where a request's body comes from: the client as it sends, or what was held.
 struct BodySource {
   RequestBody* streaming = nullptr;
-  HeldBody* held = nullptr;
+  const HeldBody* held = nullptr;
 };
 
 /// Sends the rest of the request's body (`offset` bytes of a held one are sent). An error of the

@@ -200,7 +200,7 @@ async::Task<std::optional<Answer>> send_static(Context& context, const StaticPla
                 : base::describe(error.during(
                       context.exchange.arena.join("pread() \"", to_send.shown, "\" failed"))));
     if (!context.responder.head_sent()) co_return Answer{.status = 500};
-    context.client.abort();  // the client must see that something is missing
+    context.cut_off();
     co_return std::nullopt;
   }
   context.count(Counter::requests_aborted);

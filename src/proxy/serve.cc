@@ -10,6 +10,7 @@
 #include "proxy/authorise.h"
 #include "proxy/field_names.h"
 #include "proxy/forward.h"
+#include "proxy/mirror.h"
 #include "proxy/request_body.h"
 #include "proxy/reroute.h"
 #include "proxy/response.h"
@@ -156,6 +157,17 @@ void drop_body(Context& context) {
   if (!context.body.ended()) context.close_after = true;
 }
 
+// What a client's request must pass before it is routed; a subrequest is none.
+Step admit(Context& context) {
+  select_server(context);
+  identify_client(context);
+  Step answer = canonicalise(context);
+  if (!answer) answer = refuse_plain(context);
+  if (!answer) answer = refuse_trace(context);
+  if (!answer) answer = refuse_early(context);
+  return answer;
+}
+
 // One way through the phases, from where context.reroute says that the request goes on. Neither an
 // answer nor a reroute: the response has been sent.
 async::Task<Step> pass_phases(Context& context) {
@@ -175,11 +187,14 @@ async::Task<Step> pass_phases(Context& context) {
     const bool may = count_change(context, "while processing", context.exchange.uri);
     co_return may ? Step() : Step(Answer{.status = 500});
   }
-  if (context.location != nullptr) identify_client(context);
+  if (context.location != nullptr && context.parent == nullptr) identify_client(context);
   if (has_limits(context)) answer = co_await guard_request(context);
   if (!answer && is_restricted(context)) answer = co_await authorise(context);
   if (!answer) answer = inspect(context);
   if (!answer) answer = try_files(context);
+  if (!answer && context.reroute == Reroute::none && has_mirrors(context)) {
+    answer = co_await start_mirrors(context);
+  }
   if (!answer) answer = failed_evaluation(context);
   if (!answer && context.reroute == Reroute::none) answer = co_await produce_content(context);
   co_return answer;
@@ -197,22 +212,20 @@ void select_server(Context& context) {
 }
 
 async::Task<void> serve(Context& context) {
-  select_server(context);
-  identify_client(context);
-  Step answer = canonicalise(context);
-  if (!answer) answer = refuse_plain(context);
-  if (!answer) answer = refuse_trace(context);
-  if (!answer) answer = refuse_early(context);
+  Step answer;
+  if (context.parent == nullptr) answer = admit(context);
   context.reroute = Reroute::redirect;
   while (true) {
     if (!answer) answer = co_await pass_phases(context);
     if (answer) answer = apply_error_page(context, *answer);
     if (answer || context.reroute == Reroute::none) break;
   }
-  if (!answer) co_return;
-  if (const Step failed = failed_evaluation(context)) answer = failed;
-  drop_body(context);
-  if (!co_await respond(context, *answer)) context.close_after = true;
+  if (answer) {
+    if (const Step failed = failed_evaluation(context)) answer = failed;
+    drop_body(context);
+    if (!co_await respond(context, *answer)) context.close_after = true;
+  }
+  if (context.mirrors != nullptr) co_await finish_mirrors(context);
 }
 
 }  // namespace proxy

@@ -7,6 +7,7 @@
 #include "http/basic_credentials.h"
 #include "http/method.h"
 #include "script/getters.h"
+#include "script/request_id.h"
 
 namespace script {
 namespace {
@@ -92,14 +93,17 @@ Text remote_user(Exchange& ex) {
   return credentials ? Text(credentials->user) : std::nullopt;
 }
 
+// The client's: a subrequest's own is not shown.
+std::string_view method_text(const Exchange& ex) {
+  return ex.main != nullptr ? ex.main->request.method_text : ex.request.method_text;
+}
+
 Text request(Exchange& ex) {
   if (!has_line(ex)) return std::nullopt;
-  return ex.arena.join(ex.request.method_text, " ", ex.request.target, " ",
+  return ex.arena.join(method_text(ex), " ", ex.request.target, " ",
                        http::text_of(ex.request.version));
 }
-Text request_method(Exchange& ex) {
-  return has_line(ex) ? Text(ex.request.method_text) : std::nullopt;
-}
+Text request_method(Exchange& ex) { return has_line(ex) ? Text(method_text(ex)) : std::nullopt; }
 Text request_uri(Exchange& ex) {
   if (!has_line(ex)) return std::nullopt;
   // nginx leaves the scheme and the host of an absolute form out.
@@ -119,16 +123,7 @@ Text request_length(Exchange& ex) { return number_text(ex.arena, ex.request_leng
 Text request_time(Exchange& ex) { return seconds_text(ex.arena, ex.now - ex.started); }
 
 Text request_id(Exchange& ex) {
-  if (!ex.has_request_id) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::array<std::uint8_t, 16> bytes{};
-    base::fill_random(bytes);
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      ex.request_id[2 * i] = kDigits[bytes[i] >> 4U];
-      ex.request_id[2 * i + 1] = kDigits[bytes[i] & 15U];
-    }
-    ex.has_request_id = true;
-  }
+  make_request_id(ex);
   return std::string_view(ex.request_id.data(), ex.request_id.size());
 }
 
@@ -215,6 +210,18 @@ constexpr VariableSpec kTable[] = {
 };
 
 }  // namespace
+
+void make_request_id(exchange::Exchange& exchange) {
+  if (exchange.has_request_id) return;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::uint8_t, 16> bytes{};
+  base::fill_random(bytes);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    exchange.request_id[2 * i] = kDigits[bytes[i] >> 4U];
+    exchange.request_id[2 * i + 1] = kDigits[bytes[i] & 15U];
+  }
+  exchange.has_request_id = true;
+}
 
 constinit const VariableTable kRequestVariables = kTable;
 

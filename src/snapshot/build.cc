@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "admission/auth_basic.h"
+#include "admission/auth_request.h"
 #include "base/text.h"
 #include "content/error_page_directive.h"
 #include "content/static_directives.h"
@@ -117,6 +118,7 @@ void Builder::provision(Level& level) {
   content::provision_error_pages(level, variables_, diagnostics_);
   guard::provision_limits(level, built_.listing.zones, diagnostics_);
   admission::provision_auth_basic(level, variables_, diagnostics_);
+  admission::provision_auth_request(level, variables_, diagnostics_);
   const Context context = level.context();
   if (context == Context::server || context == Context::location) {
     script::provision_referers(level, server_names, diagnostics_);

@@ -6,6 +6,7 @@
 #include "accesslog/options.h"
 #include "admission/access.h"
 #include "admission/auth_basic.h"
+#include "admission/auth_request.h"
 #include "admission/limit_except.h"
 #include "admission/real_ip.h"
 #include "content/error_page_directive.h"
@@ -21,6 +22,7 @@
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
 #include "proxy/limit_rate.h"
+#include "proxy/mirror.h"
 #include "route/route_options.h"
 #include "script/data_directives.h"
 #include "script/referer.h"
@@ -48,6 +50,7 @@ std::span<const config::Feature> features() noexcept {
       proxy::kForwardFeature,
       proxy::kCookieFeature,
       proxy::kLimitRateFeature,
+      proxy::kMirrorFeature,
       proxy::kBackendTlsFeature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
@@ -57,6 +60,7 @@ std::span<const config::Feature> features() noexcept {
       content::kTryFilesFeature,
       admission::kAccessFeature,
       admission::kAuthBasicFeature,
+      admission::kAuthRequestFeature,
       admission::kLimitExceptFeature,
       guard::kFeature,
       content::kRedirectFeature,

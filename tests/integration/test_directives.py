@@ -18,6 +18,7 @@ DIRECTIVES = [
     ("client_body_timeout", HTTP, "client_body_timeout 10s;"),
     ("client_body_buffer_size", HTTP, "client_body_buffer_size 32k;"),
     ("client_body_min_rate", HTTP, "client_body_min_rate 1k;"),
+    ("max_subrequests", HTTP, "max_subrequests 10;"),
     ("client_max_discard_size", HTTP, "client_max_discard_size 1m;"),
     ("send_min_rate", HTTP, "send_min_rate 1k;"),
     ("max_chunk_extensions", HTTP_SERVER, "max_chunk_extensions 1k;"),

@@ -1,0 +1,154 @@
+#include "proxy/subrequest.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "http/status.h"
+#include "proxy/serve.h"
+#include "script/request_id.h"
+
+namespace proxy {
+
+using http::End;
+using http::Then;
+
+bool take_subrequest(Context& parent, std::string_view path) {
+  Context* root = &parent;
+  unsigned depth = 1;
+  for (; root->parent != nullptr; root = root->parent) ++depth;
+  if (depth <= kMaxSubrequestDepth && root->subrequests < *root->client_options().max_subrequests) {
+    ++root->subrequests;
+    return true;
+  }
+  parent.count(observe::Counter::limit_subrequests);
+  const bool deep = depth > kMaxSubrequestDepth;
+  log(parent, observe::Level::error,
+      parent.exchange.arena.join(deep ? "subrequests cycle while processing \""
+                                      : "too many subrequests (max_subrequests) at \"",
+                                 path, "\""));
+  return false;
+}
+
+async::Task<base::Result<std::string_view>> NoBody::read(base::Deadline /*deadline*/) {
+  co_return std::string_view{};
+}
+std::optional<base::Result<std::string_view>> NoBody::try_read() { return std::string_view{}; }
+
+async::Task<base::Result<void>> PartResponder::send_interim(const http::ResponseHead& /*head*/,
+                                                            io::Patience /*patience*/) {
+  co_return base::Result<void>{};
+}
+
+async::Task<base::Result<void>> PartResponder::send_head(const http::ResponseHead& /*head*/,
+                                                         std::string_view first, End end,
+                                                         io::Patience patience) {
+  head_sent_ = true;
+  return send_body(first, end, patience);
+}
+
+async::Task<base::Result<void>> PartResponder::send_body(std::string_view piece, End end,
+                                                         io::Patience patience) {
+  bytes_sent_ += piece.size();
+  if (sink_ != nullptr && !piece.empty()) {
+    CO_TRY_VOID(co_await sink_->write(piece, Then::more, patience));
+  }
+  if (end == End::yes) ended_ = true;
+  co_return base::Result<void>{};
+}
+
+async::Task<base::Result<void>> PartResponder::send_file(io::FileBytes /*bytes*/,
+                                                         io::Patience /*patience*/) {
+  CHECK(false);  // sends_files() says no
+  co_return base::Result<void>{};
+}
+
+async::Task<base::Result<void>> PartResponder::finish(const http::Fields& /*trailers*/,
+                                                      io::Patience /*patience*/) {
+  ended_ = true;
+  co_return base::Result<void>{};
+}
+
+namespace {
+
+// The client's head, as it stands in the parent's exchange.
+void copy_head(const http::RequestHead& from, http::RequestHead& to) {
+  to.version = from.version;
+  to.form = from.form;
+  to.has_query = from.has_query;
+  to.keep_alive = from.keep_alive;
+  to.port = from.port;
+  to.target = from.target;
+  to.scheme = from.scheme;
+  to.authority = from.authority;
+  to.raw_path = from.raw_path;
+  to.query = from.query;
+  to.host = from.host;
+  to.method = http::Method::get;
+  to.method_text = "GET";
+  CHECK(to.fields.copy_from(from.fields));  // there was room for them already
+}
+
+}  // namespace
+
+Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
+    : exchange_(parent.exchange.connection, parent.exchange.arena),
+      nothing_(parent.exchange.arena),
+      responder_(sink),
+      body_(nothing_, responder_, parent.worker.loop, false),
+      context_{.worker = parent.worker,
+               .site = parent.site,
+               .listener = parent.listener,
+               .exchange = exchange_,
+               .body = body_,
+               .responder = responder_,
+               .client = parent.client,
+               .parent = &parent} {
+  exchange::Exchange& of = parent.exchange;
+  copy_head(of.request, exchange_.request);
+  script::make_request_id(of);  // one for both
+  exchange_.main = of.main != nullptr ? of.main : &of;
+  exchange_.uri = what.path;
+  exchange_.args = what.args;
+  exchange_.uri_changed = true;
+  exchange_.internal = true;
+  exchange_.early = of.early;
+  exchange_.pipelined = of.pipelined;
+  exchange_.remote = of.remote;
+  exchange_.trusted_peer = of.trusted_peer;
+  exchange_.server_name = of.server_name;
+  exchange_.limit_req_status = of.limit_req_status;  // what was counted is not counted again
+  exchange_.limit_conn_status = of.limit_conn_status;
+  exchange_.encoded_slash = of.encoded_slash;
+  exchange_.request_length = of.request_length;
+  exchange_.limit_rate = 0;  // the client's pace is its parent's affair
+  exchange_.started = parent.worker.loop.now();
+  exchange_.started_wall = parent.worker.loop.wall();
+  exchange_.request_id = of.request_id;
+  exchange_.has_request_id = of.has_request_id;
+  exchange_.named_captures = of.named_captures;
+  context_.server = parent.server;
+  context_.level = parent.server->level;
+  if (!what.is_copy) return;
+  exchange_.request.method = of.request.method;
+  exchange_.request.method_text = of.request.method_text;
+  const auto own = of.arena.make_array<std::optional<std::string_view>>(of.named_captures.size());
+  std::ranges::copy(of.named_captures, own.begin());
+  exchange_.named_captures = own;
+  if (parent.held == nullptr) return;
+  context_.held = parent.held;
+  exchange_.request.body = of.request.body;
+  exchange_.request_body = of.request_body;
+  exchange_.request_body_file = of.request_body_file;
+}
+
+async::Task<void> Subrequest::run() {
+  co_await serve(context_);
+  context_.take_time();
+  exchange_.bytes_sent += responder_.bytes_sent();
+  exchange_.body_bytes_sent += responder_.bytes_sent();
+  exchange_.head_sent = responder_.head_sent();
+  exchange_.completed = exchange_.completed || responder_.ended();
+  static_cast<void>(failed_evaluation(context_));  // it is too late for an answer
+}
+
+}  // namespace proxy
