@@ -244,7 +244,7 @@ async::Task<bool> HttpConnection::exchange_one() {
       .listener = *group,
       .exchange = exchange,
       .body = limited,
-      .responder = sender,
+      .direct = sender,
       .client = stream_,
       .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
   context.server = first;

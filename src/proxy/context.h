@@ -45,7 +45,7 @@ struct Context {
   const ListenGroup& listener;
   exchange::Exchange& exchange;
   RequestBody& body;
-  http::Responder& responder;
+  http::Responder& direct;         // to the client; how to respond: responder()
   io::Stream& client;              // for tunnels, and to see the client leave
   std::string_view pipelined{};    // what the client sent behind a request without a body
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
@@ -70,7 +70,12 @@ struct Context {
   std::uint64_t subrequests = 0;  // made for this request, also by its subrequests
   std::shared_ptr<Mirrors> mirrors{};  // null: none
   guard::ConnectionSlots slots{};  // in limit_conn's zones
+  std::unique_ptr<http::Responder> filtered{};  // in front of `direct`, if body filters take part
 
+  /// The response's way to the client.
+  [[nodiscard]] http::Responder& responder() const noexcept {
+    return filtered != nullptr ? *filtered : direct;
+  }
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
   /// The server's, since the path is made canonical before there is a location.
   [[nodiscard]] http::EncodedSlash encoded_slash() const {

@@ -11,10 +11,12 @@
 #include "base/random.h"
 #include "content/file_path.h"
 #include "content/preconditions.h"
+#include "filter/filter_plan.h"
 #include "http/date.h"
 #include "io/socket.h"
 #include "proxy/reroute.h"
 #include "proxy/response.h"
+#include "proxy/response_filters.h"
 
 namespace proxy {
 namespace {
@@ -219,7 +221,7 @@ class Finder {
         return;
       case content::Precondition::holds: break;
     }
-    const ByteRanges ranges = ranges_of(file, validators);
+    const ByteRanges ranges = is_filtered(file) ? ByteRanges{} : ranges_of(file, validators);
     if (ranges.kind == ByteRanges::Kind::unsatisfiable) {
       found.answer = Answer{
           .status = 416,
@@ -228,6 +230,20 @@ class Finder {
     }
     const bool partial = ranges.kind == ByteRanges::Kind::parts;
     describe(partial ? 206 : 200, file, validators, found, path, ranges.parts);
+  }
+
+  // Whether what is sent will be other bytes than the file's, so that there are no ranges of it.
+  bool is_filtered(const File& file) {
+    if (context_.level->find<filter::FilterPlan>() == nullptr ||
+        !exchange_.request.fields.has(FieldName::range)) {
+      return false;
+    }
+    http::ResponseHead& response = exchange_.response;
+    response.status = 200;
+    response.fields.clear();
+    response.body = {http::BodyFraming::Kind::length, file.size};
+    return response.fields.add(FieldName::content_type, content_type(context_)) &&
+           filters_apply(context_);
   }
 
   ByteRanges ranges_of(const File& file, const content::Validators& validators) {

@@ -510,7 +510,7 @@ async::Task<base::Result<void>> Forwarder::read_head(http::h1::ClientExchange& b
       if (http::is_hop_by_hop(field.id) || plan_.hidden.has(field.id, field.name)) continue;
       if (!interim.fields.add(field)) break;
     }
-    CO_TRY_VOID(co_await context_.responder.send_interim(
+    CO_TRY_VOID(co_await context_.responder().send_interim(
         interim, Pace(context_.send_pace()).patience(context_.now())));
     since = context_.now();
   }
@@ -574,13 +574,13 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
     }
     count_refusal(body.refusal());
     log_failure(Level::error, relayed.error(), "while reading upstream", sentence(body.refusal()));
-    if (!context_.responder.head_sent()) {
+    if (!context_.responder().head_sent()) {
       answer_ = {.status = 502};
       co_return Verdict::failed;
     }
     // The client must see that something is missing: no orderly end.
     context_.cut_off();
-  } else if (!context_.responder.head_sent()) {
+  } else if (!context_.responder().head_sent()) {
     log_failure(Level::error, relayed.error(), "while sending to client");
     answer_ = {.status = 502};
     co_return Verdict::failed;
@@ -619,7 +619,7 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
   context_.count(Counter::tunnels);
   // From now on a client that ends its side has only ended its side.
   watch_.reset();
-  const auto sent = co_await context_.responder.send_head(
+  const auto sent = co_await context_.responder().send_head(
       response, {}, End::yes, Pace(context_.send_pace()).patience(context_.now()));
   if (sent) {
     co_await tunnel(context_, plan_, lease.stream(), backend.after_head());

@@ -64,8 +64,8 @@ class ResponseRelay {
         rest.empty() && body_.ended() && body_.trailers().empty() && !has_trailers(context_);
     const base::TimePoint began = context_.now();
     CO_TRY_VOID(from_client(
-        co_await context_.responder.send_head(context_.exchange.response, piece,
-                                              whole ? End::yes : End::no, patience(piece.size())),
+        co_await context_.responder().send_head(context_.exchange.response, piece,
+                                                whole ? End::yes : End::no, patience(piece.size())),
         began, piece.size()));
     if (whole) co_return base::Result<void>{};
     to_client_.moved(with_head);
@@ -127,7 +127,7 @@ class ResponseRelay {
       const std::string_view out = text.substr(0, count);
       const base::TimePoint began = context_.now();
       CO_TRY_VOID(
-          from_client(co_await context_.responder.send_body(out, End::no, patience(out.size())),
+          from_client(co_await context_.responder().send_body(out, End::no, patience(out.size())),
                       began, out.size()));
       to_client_.moved(count);
       text.remove_prefix(count);

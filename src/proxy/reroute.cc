@@ -105,7 +105,7 @@ bool has_error_page(const Context& context, unsigned status) noexcept {
 
 Step apply_error_page(Context& context, Answer answer) {
   const bool is_error = answer.status >= 300 && !answer.has_text && !answer.close_silently;
-  if (!is_error || context.responder.head_sent() || context.closed_silently) return answer;
+  if (!is_error || context.responder().head_sent() || context.closed_silently) return answer;
   context.forced_status.reset();  // this error is what the client is told
   context.kept_type = {};
   if (!has_error_page(context, answer.status)) return answer;

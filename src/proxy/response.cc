@@ -14,6 +14,7 @@
 #include "proxy/forced_range.h"
 #include "proxy/old_browser.h"
 #include "proxy/outgoing.h"
+#include "proxy/response_filters.h"
 
 namespace proxy {
 namespace {
@@ -94,6 +95,29 @@ bool add_kept_fields(Context& context) {
   });
 }
 
+// What the head says of the body's end. Trailers of ours have room behind chunks alone; a client of
+// HTTP/1.0 gets none.
+void choose_framing(Context& context) {
+  if (!*context.client_options().chunked) return context.direct.forbid_chunks();
+  exchange::Exchange& exchange = context.exchange;
+  http::ResponseHead& response = exchange.response;
+  const bool may_have_body =
+      exchange.request.method != http::Method::head && !http::status_has_no_body(response.status);
+  if (may_have_body && exchange.request.version != http::Version::http_1_0 &&
+      filter::expects_trailers(*context.level, response.status)) {
+    response.body = {.kind = http::BodyFraming::Kind::chunked};
+  }
+}
+
+// What every response has behind the fields that are its own. `between` is for body filters.
+bool finish_head(Context& context, http::Then between) {
+  context.filtered.reset();  // of a response that was begun and not sent
+  choose_framing(context);
+  return add_keep_alive_hint(context) && add_kept_fields(context) &&
+         filter::apply_add_header(*context.level, context.exchange) &&
+         start_filters(context, between);
+}
+
 }  // namespace
 
 std::string_view content_type(const Context& context) {
@@ -114,20 +138,7 @@ void decide_keep_alive(Context& context) {
       options.keepalive_timeout->count() == 0 || context.worker.connections.draining()) {
     context.close_after = true;
   }
-  if (context.close_after) context.responder.close_after();
-}
-
-// Trailers of ours have room behind chunks alone; a client of HTTP/1.0 gets none.
-void choose_framing(Context& context) {
-  if (!*context.client_options().chunked) return context.responder.forbid_chunks();
-  exchange::Exchange& exchange = context.exchange;
-  http::ResponseHead& response = exchange.response;
-  const bool may_have_body =
-      exchange.request.method != http::Method::head && !http::status_has_no_body(response.status);
-  if (may_have_body && exchange.request.version != http::Version::http_1_0 &&
-      filter::expects_trailers(*context.level, response.status)) {
-    response.body = {.kind = http::BodyFraming::Kind::chunked};
-  }
+  if (context.close_after) context.direct.close_after();
 }
 
 bool has_trailers(const Context& context) {
@@ -143,16 +154,14 @@ async::Task<base::Result<void>> finish_body(Context& context, io::Patience patie
   } else if (has_trailers(context)) {
     filter::add_trailers(*context.level, exchange, exchange.response_trailers);
   }
-  co_return co_await context.responder.finish(exchange.response_trailers, patience);
+  co_return co_await context.responder().finish(exchange.response_trailers, patience);
 }
 
 bool begin_own_fields(Context& context) { return add_own_fields(context, nullptr); }
 
 bool finish_own_fields(Context& context) {
   decide_keep_alive(context);
-  choose_framing(context);
-  return add_keep_alive_hint(context) && add_kept_fields(context) &&
-         filter::apply_add_header(*context.level, context.exchange);
+  return finish_head(context, http::Then::more);
 }
 
 bool make_response(Context& context, const ForwardPlan& plan) {
@@ -203,10 +212,9 @@ bool make_response(Context& context, const ForwardPlan& plan) {
     if (check_connection && named_by_connection(from.fields, field)) continue;
     fits = fits && response.fields.add(field);
   }
-  if (forces_ranges) fits = fits && offer_ranges(context);
-  choose_framing(context);
-  fits = fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
-         filter::apply_add_header(*context.level, exchange);
+  if (forces_ranges && !filters_apply(context)) fits = fits && offer_ranges(context);
+  const bool buffering = context.buffering.value_or(*plan.options->buffering);
+  fits = fits && finish_head(context, buffering ? http::Then::more : http::Then::flush);
   return fits && exchange.failure.kind <= exchange::EvaluationFailure::Kind::cycle;
 }
 
@@ -215,7 +223,7 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   http::ResponseHead& response = exchange.response;
   const unsigned forced = answer.has_text ? context.forced_status.value_or(0) : 0;
   response.status = static_cast<std::uint16_t>(forced != 0 ? forced : answer.status);
-  if (answer.close_silently || context.responder.head_sent()) {
+  if (answer.close_silently || context.responder().head_sent()) {
     context.close_after = true;
     context.closed_silently = true;
     co_return base::Result<void>{};
@@ -247,8 +255,12 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   if (!answer.content_range.empty()) {
     fits = fits && response.fields.add(FieldName::content_range, answer.content_range);
   }
-  fits = fits && add_keep_alive_hint(context) && add_kept_fields(context) &&
-         filter::apply_add_header(*context.level, exchange);
+  const auto framing_of = [](std::string_view text) {
+    return text.empty() ? http::BodyFraming{}
+                        : http::BodyFraming{http::BodyFraming::Kind::length, text.size()};
+  };
+  response.body = framing_of(body);
+  fits = fits && finish_head(context, http::Then::more);
   if (!fits) {
     // Without all of its fields it would not mean what the configuration says.
     log(context, observe::Level::error, "a response of our own has too many header fields");
@@ -256,18 +268,18 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
     response.status = 500;
     body = content::error_page(500, tokens);
     static_cast<void>(response.fields.add(FieldName::content_type, "text/html"));
+    response.body = framing_of(body);
+    context.filtered.reset();
+    choose_framing(context);
   }
-  response.body = body.empty() ? http::BodyFraming{}
-                               : http::BodyFraming{http::BodyFraming::Kind::length, body.size()};
   // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands
   // for.
-  choose_framing(context);
   http::ResponseHead& head = response;
   const std::uint16_t shown = head.status;
   head.status = static_cast<std::uint16_t>(http::wire_status(shown));
   const bool has_more = has_trailers(context);
   const io::Patience patience = Pace(context.send_pace()).patience(context.now(), body.size());
-  auto sent = co_await context.responder.send_head(
+  auto sent = co_await context.responder().send_head(
       head, body, has_more ? http::End::no : http::End::yes, patience);
   if (sent && has_more) sent = co_await finish_body(context, patience);
   if (!sent && sent.error().is(base::ErrorCode::timed_out)) {

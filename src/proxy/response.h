@@ -21,8 +21,6 @@ namespace proxy {
 [[nodiscard]] bool begin_own_fields(Context& context);
 [[nodiscard]] bool finish_own_fields(Context& context);
 
-/// What the head says of the body's end: when all else of the response is decided.
-void choose_framing(Context& context);
 /// Trailers of ours follow the body, so that the head can't end it.
 [[nodiscard]] bool has_trailers(const Context& context);
 /// Ends the body, with the trailers that stand in exchange.response_trailers and our own.

@@ -35,7 +35,7 @@ class Sender {
         to_send_(to_send),
         pace_(context.send_pace()),
         limit_(response_rate(context)),
-        by_kernel_(plan.sendfile && context.responder.sends_files() && !has_trailers(context)) {}
+        by_kernel_(plan.sendfile && context.responder().sends_files() && !has_trailers(context)) {}
 
   async::Task<base::Result<void>> run() {
     const bool has_body = context_.exchange.response.body.has_body() &&
@@ -75,7 +75,7 @@ class Sender {
   async::Task<base::Result<void>> put_file(ByteRange range) {
     while (range.first < range.end) {
       const std::uint64_t left = range.end - range.first;
-      if (by_kernel_ && context_.responder.head_sent() && left > kFirst) {
+      if (by_kernel_ && context_.responder().head_sent() && left > kFirst) {
         CO_TRY_VOID(co_await flush(End::no));
         buffer_.release();  // a slow reader holds none
         CO_TRY_VOID(co_await send_by_kernel(range));
@@ -105,7 +105,7 @@ class Sender {
              co_await take_turn(context_.worker.loop, limit_,
                                 std::min(range.end - range.first, kTurn - turn_)));
       const base::TimePoint began = context_.now();
-      const auto sent = co_await context_.responder.send_file(
+      const auto sent = co_await context_.responder().send_file(
           {.file = to_send_.file.fd.get(), .offset = range.first, .count = count},
           pace_.patience(began, count));
       if (!sent && sent.error().is(ErrorCode::end_of_stream)) file_failed_ = true;
@@ -138,7 +138,7 @@ class Sender {
 
   async::Task<base::Result<void>> send(std::string_view bytes, End end) {
     const base::TimePoint began = context_.now();
-    http::Responder& responder = context_.responder;
+    http::Responder& responder = context_.responder();
     base::Result<void> sent;
     if (!responder.head_sent()) {
       sent = co_await responder.send_head(context_.exchange.response, bytes, end,
@@ -199,7 +199,7 @@ async::Task<std::optional<Answer>> send_static(Context& context, const StaticPla
         shorter ? fmt::format("\"{}\" has become shorter while it was sent", to_send.shown)
                 : base::describe(error.during(
                       context.exchange.arena.join("pread() \"", to_send.shown, "\" failed"))));
-    if (!context.responder.head_sent()) co_return Answer{.status = 500};
+    if (!context.responder().head_sent()) co_return Answer{.status = 500};
     context.cut_off();
     co_return std::nullopt;
   }

@@ -100,7 +100,7 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
                .listener = parent.listener,
                .exchange = exchange_,
                .body = body_,
-               .responder = responder_,
+               .direct = responder_,
                .client = parent.client,
                .parent = &parent} {
   exchange::Exchange& of = parent.exchange;

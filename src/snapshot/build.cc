@@ -18,6 +18,7 @@
 #include "content/try_files.h"
 #include "filter/add_header.h"
 #include "filter/expires.h"
+#include "filter/filter_plan.h"
 #include "guard/limit_directives.h"
 #include "proxy/client_options.h"
 #include "proxy/limit_rate.h"
@@ -114,6 +115,7 @@ class Builder {
 void Builder::provision(Level& level) {
   filter::provision_expires(level, variables_, diagnostics_);
   filter::provision_add_header(level, variables_, diagnostics_);
+  filter::provision_filters(level, variables_, diagnostics_);
   level.options<accesslog::Logs>() = logs_.compile(level);
   content::provision_error_pages(level, variables_, diagnostics_);
   guard::provision_limits(level, built_.listing.zones, diagnostics_);
