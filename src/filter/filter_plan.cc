@@ -4,10 +4,12 @@
 
 namespace filter {
 
-void provision_filters(config::Level& level, script::Variables& /*variables*/,
+void provision_filters(config::Level& level, script::Variables& variables,
                        config::Diagnostics& /*diagnostics*/) {
   FilterPlan plan;
-  if (FilterPlan::any()) level.options<FilterPlan>() = plan;
+  plan.addition = plan_addition(level);
+  plan.ssi = plan_ssi(level, variables);
+  if (plan.any()) level.options<FilterPlan>() = plan;
 }
 
 }  // namespace filter

@@ -6,12 +6,17 @@
 
 #include "config/diagnostics.h"
 #include "config/level.h"
+#include "filter/addition.h"
+#include "filter/ssi.h"
 #include "script/variables.h"
 
 namespace filter {
 
 struct FilterPlan {
-  [[nodiscard]] static bool any() noexcept { return false; }
+  const AdditionOptions* addition = nullptr;
+  SsiPlan ssi;
+
+  [[nodiscard]] bool any() const noexcept { return addition != nullptr || ssi.options != nullptr; }
 };
 
 /// After inheritance, for each http, server and location level.

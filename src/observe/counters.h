@@ -110,6 +110,7 @@ namespace observe {
   X(limit_lingering_time, counter, "connections closed while the client was sending: lingering_time") \
   X(limit_discard_size, counter, "connections closed: client_max_discard_size")                      \
   X(limit_subrequests, counter, "subrequests that were not made: max_subrequests")                   \
+  X(limit_ssi_size, counter, "SSI variables and blocks that were not kept: 1 MB for a page")        \
   X(limit_uri_size, counter, "requests refused: the request line is too long")                       \
   X(limit_header_size, counter, "requests refused: the header is too large")                         \
   X(limit_header_count, counter, "requests refused: too many header fields")                         \

@@ -27,6 +27,7 @@ namespace proxy {
 class HeldBody;
 class Mirrors;
 class RequestBody;
+struct SsiState;
 
 /// Where the steps go on, in nginx's order of phases, when a request is moved elsewhere.
 enum class Reroute : std::uint8_t {
@@ -69,6 +70,8 @@ struct Context {
   bool is_cut_off = false;  // of a subrequest: what was given of its response is not whole
   std::uint64_t subrequests = 0;  // made for this request, also by its subrequests
   std::shared_ptr<Mirrors> mirrors{};  // null: none
+  std::shared_ptr<SsiState> ssi{};  // of a page that has commands
+  bool leaves_error_pages = false;  // of a subrequest: its parent has something better to show
   guard::ConnectionSlots slots{};  // in limit_conn's zones
   std::unique_ptr<http::Responder> filtered{};  // in front of `direct`, if body filters take part
 

@@ -8,7 +8,9 @@
 #include "filter/body_filter.h"
 #include "filter/filter_plan.h"
 #include "filter/head_changes.h"
+#include "proxy/addition_filter.h"
 #include "proxy/filtering_responder.h"
+#include "proxy/ssi_filter.h"
 
 namespace proxy {
 namespace {
@@ -32,8 +34,29 @@ struct Stage {
   bool (*start)(const FilterPlan& plan, Context& context, BodyFilters& filters);
 };
 
+bool addition_changes_body(const FilterPlan& plan, const Context& context) {
+  return plan.addition != nullptr && filter::is_for_addition(*plan.addition, context.exchange);
+}
+bool start_addition(const FilterPlan& plan, Context& context, BodyFilters& filters) {
+  if (!addition_changes_body(plan, context)) return true;
+  filter::change_head_for_addition(context.exchange);
+  filters.push_back(std::make_unique<AdditionFilter>(context, *plan.addition));
+  return true;
+}
+
+bool ssi_changes_body(const FilterPlan& plan, const Context& context) {
+  return plan.ssi.options != nullptr && filter::is_for_ssi(*plan.ssi.options, context.exchange);
+}
+bool start_ssi(const FilterPlan& plan, Context& context, BodyFilters& filters) {
+  if (!ssi_changes_body(plan, context)) return true;
+  filter::change_head_for_ssi(*plan.ssi.options, context.exchange);
+  filters.push_back(std::make_unique<SsiFilter>(context, plan.ssi));
+  return true;
+}
+
 // In the order that a response passes them.
-constexpr std::array<Stage, 0> kStages{};
+constexpr std::array<Stage, 2> kStages{
+    {{addition_changes_body, start_addition}, {ssi_changes_body, start_ssi}}};
 
 }  // namespace
 

@@ -223,7 +223,11 @@ async::Task<void> serve(Context& context) {
   if (answer) {
     if (const Step failed = failed_evaluation(context)) answer = failed;
     drop_body(context);
-    if (!co_await respond(context, *answer)) context.close_after = true;
+    if (context.leaves_error_pages && answer->status >= 300 && !answer->has_text) {
+      context.exchange.response.status = static_cast<std::uint16_t>(answer->status);
+    } else if (!co_await respond(context, *answer)) {
+      context.close_after = true;
+    }
   }
   if (context.mirrors != nullptr) co_await finish_mirrors(context);
 }

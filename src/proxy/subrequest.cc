@@ -50,7 +50,11 @@ async::Task<base::Result<void>> PartResponder::send_body(std::string_view piece,
                                                          io::Patience patience) {
   bytes_sent_ += piece.size();
   if (sink_ != nullptr && !piece.empty()) {
-    CO_TRY_VOID(co_await sink_->write(piece, Then::more, patience));
+    const auto taken = co_await sink_->write(piece, Then::more, patience);
+    if (!taken) {
+      failure_ = taken.error();
+      co_return taken;
+    }
   }
   if (end == End::yes) ended_ = true;
   co_return base::Result<void>{};
@@ -126,6 +130,7 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
   exchange_.request_id = of.request_id;
   exchange_.has_request_id = of.has_request_id;
   exchange_.named_captures = of.named_captures;
+  context_.leaves_error_pages = what.leaves_error_pages;
   context_.server = parent.server;
   context_.level = parent.server->level;
   if (!what.is_copy) return;
@@ -139,6 +144,14 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
   exchange_.request.body = of.request.body;
   exchange_.request_body = of.request_body;
   exchange_.request_body_file = of.request_body_file;
+}
+
+base::Result<void> Subrequest::outcome() const {
+  if (responder_.failure()) return base::fail(*responder_.failure());
+  if (context_.is_cut_off && !context_.site.listing().compat_nginx) {
+    return base::fail(base::ErrorCode::end_of_stream, "a part of the page is not whole");
+  }
+  return {};
 }
 
 async::Task<void> Subrequest::run() {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "async/task.h"
@@ -68,9 +69,12 @@ class PartResponder final : public http::Responder {
   [[nodiscard]] bool ended() const noexcept override { return ended_; }
   [[nodiscard]] std::uint64_t bytes_sent() const noexcept override { return bytes_sent_; }
   [[nodiscard]] std::uint64_t head_bytes_sent() const noexcept override { return 0; }
+  /// The sink's.
+  [[nodiscard]] const std::optional<base::Error>& failure() const noexcept { return failure_; }
 
  private:
   http::BodySink* sink_;
+  std::optional<base::Error> failure_;
   std::uint64_t bytes_sent_ = 0;
   bool head_sent_ = false;
   bool ended_ = false;
@@ -82,6 +86,7 @@ class Subrequest {
     std::string_view path;  // decoded; lives as long as the parent's exchange, as the next
     std::string_view args{};
     bool is_copy = false;
+    bool leaves_error_pages = false;  // an error of our own gives no text
   };
   /// Of a parent that take_subrequest() allowed it to, and that outlives it.
   Subrequest(Context& parent, What what, http::BodySink* sink = nullptr);
@@ -94,6 +99,11 @@ class Subrequest {
   [[nodiscard]] bool is_whole() const noexcept {
     return responder_.ended() && !context_.is_cut_off;
   }
+  [[nodiscard]] bool has_output() const noexcept { return responder_.bytes_sent() > 0; }
+  /// For whoever has let its text into a body: an error where that must not end as if it were
+  /// whole. The sink's failure is one; that something is missing of a part is none under `compat
+  /// nginx`.
+  [[nodiscard]] base::Result<void> outcome() const;
 
  private:
   exchange::Exchange exchange_;

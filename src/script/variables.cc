@@ -68,6 +68,18 @@ std::optional<Variable> Variables::use(std::string_view name, config::Position a
   return variable;
 }
 
+std::optional<Variable> Variables::find_used_or_built_in(std::string_view name) const {
+  Variable variable;
+  const auto slot = slots_.find(name);
+  if (slot != slots_.end()) variable.definition = &slot->second.definition;
+  const VariableSpec* spec = find(name);
+  if (spec == nullptr) return slot != slots_.end() ? std::optional(variable) : std::nullopt;
+  variable.get = spec->get;
+  if (spec->kind == VariableSpec::Kind::family) variable.suffix = name.substr(spec->name.size());
+  if (spec->prepare != nullptr) variable.tag = spec->prepare(variable.suffix);
+  return variable;
+}
+
 bool Variables::is_used(std::string_view name) const noexcept { return used_.contains(find(name)); }
 
 std::optional<std::size_t> Variables::declare(std::string_view name, config::Position at,

@@ -121,6 +121,10 @@ class Variables {
   [[nodiscard]] std::optional<Variable> use(std::string_view name, config::Position at,
                                             config::Diagnostics& diagnostics);
 
+  /// At run time, for pages that name variables: what a table or the configuration has by that
+  /// name, in lower case.
+  [[nodiscard]] std::optional<Variable> find_used_or_built_in(std::string_view name) const;
+
   /// Whether use() was asked for the variable of that name, in lower case, which a table has.
   [[nodiscard]] bool is_used(std::string_view name) const noexcept;
 

@@ -16,7 +16,9 @@
 #include "content/status_pages.h"
 #include "content/try_files.h"
 #include "filter/add_header.h"
+#include "filter/addition.h"
 #include "filter/expires.h"
+#include "filter/ssi.h"
 #include "guard/limit_directives.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
@@ -68,6 +70,8 @@ std::span<const config::Feature> features() noexcept {
       content::kStaticFeature,
       filter::kAddHeaderFeature,
       filter::kExpiresFeature,
+      filter::kAdditionFeature,
+      filter::kSsiFeature,
       accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,
   };

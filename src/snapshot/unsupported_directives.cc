@@ -31,9 +31,6 @@ constexpr const char* kStreams = "L4 proxying is not part of the program yet";
 
 constexpr UnsupportedSpec kTable[] = {
     {"access_log", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
-    {"add_after_body", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"add_before_body", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"addition_types", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"allow", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"ancient_browser", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"ancient_browser_value", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
@@ -334,13 +331,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"slice", kHttp | kServer | kLocation, "caching", kHarmless, ""},
     {"source_charset", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"split_clients", kStream, "L4 streams", kRefused, kStreams},
-    {"ssi", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
-    {"ssi_ignore_recycled_buffers", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"ssi_last_modified", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"ssi_min_file_chunk", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"ssi_silent_errors", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"ssi_types", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
-    {"ssi_value_length", kHttp | kServer | kLocation, "the whole language", kRefused, kRemove},
     {"ssl_alpn", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"ssl_certificate", kStream | kStreamServer, "L4 streams", kRefused, kStreams},
     {"ssl_certificate_cache", kHttp | kServer, "certificates", kRefused, kRemove},

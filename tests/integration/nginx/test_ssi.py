@@ -1,0 +1,270 @@
+"""SSI: pages composed of parts. Every case is asked of nginx, too, unless it says otherwise."""
+import re
+
+import pytest
+
+from support.backend import response
+
+ERROR = "[an error occurred while processing the directive]"
+
+
+@pytest.fixture
+def page(serve):
+    """page(text, parts) serves a page and its parts as files; gives what a client sees of it."""
+    def run(text, parts=(), inside="", target="/page.html", fields=()):
+        program = serve(f"root @dir@/www; ssi on; {inside}")
+        program.write("www/page.html", text)
+        for name, part in dict(parts).items():
+            program.write(f"www/{name}", part)
+        answer = program.get(target, fields=fields)
+        assert answer.status == 200
+        run.program = program
+        return answer.text
+
+    return run
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("plain text", "plain text"),
+    ("a<!--#set var='x' value='1' -->b<!--#echo var='x' -->c", "ab1c"),
+    ('<!--#set var="A" value="$uri ${uri}x" --><!--#echo var="a" -->', "/page.html /page.htmlx"),
+    ('<!--#echo var="none" -->|<!--#echo var="none" default="-" -->|<!--#echo var="none" default="" -->', "(none)|-|"),
+    ('<!--#echo var="http_x_field" -->', "value"),
+    ('<!--#set var="x" value="\\$a \\"b\\" \\\\ \\n" --><!--#echo var="x" encoding="none" -->', '$a "b" \\ \\n'),
+    ("<!-- a comment --><!---->< !--#echo-->", "<!-- a comment --><!---->< !--#echo-->"),
+    ("<<!--#echo var='uri' --><!<!--#echo var='uri' --><!-<!--#echo var='uri' --><!--<!--#echo var='uri' -->",
+     "</page.html<!/page.html<!-/page.html<!--/page.html"),
+    ("<!--#config errmsg='oops' --><!--#nothing -->", "oops"),
+    ("<!--#nothing -->after", ERROR + "after"),
+    ("<!--#echo -->", ERROR), ("<!--#echo var=x -->", ERROR), ("<!--#echo var='a' var='b' -->", ERROR),
+    ("<!--#echo what='a' -->", ERROR), ("<!--#echo var='a'x -->", ERROR), ("<!--#echo - -->", ERROR),
+    ("<!--#set var='x' -->", ERROR), ("<!--#set value='x' -->", ERROR),
+    ("<!--#set var='x' value='$' -->", ERROR), ("<!--#set var='x' value='${uri' -->", ERROR),
+    ("a<!--#echo var='x' value='" + "x" * 300 + "' -->b", "a" + ERROR + "b"),
+    ("<!--#" + "x" * 40 + " -->b", ERROR + "b"),
+    ("<!--#echo\n\tvar = 'uri'\r\n-->", "/page.html"), ("<!--#echo var='uri'-->", "/page.html"),
+])
+def test_text_and_variables(page, text, shown):
+    assert page(text, fields=[("X-Field", "value")]) == shown
+
+
+@pytest.mark.parametrize("encoding, shown", [
+    ("entity", "&lt;a href=&quot;&amp;&quot;&gt;'"), ("none", '<a href="&">\''), ("url", "%3Ca%20href=%22&%22%3E%27"),
+])
+def test_echo_encodes(page, encoding, shown):
+    text = f'<!--#echo var="http_x_field" encoding="{encoding}" -->'
+    assert page(text, fields=[("X-Field", '<a href="&">\'')]) == shown
+
+
+def test_an_encoding_holds_until_the_next(page):
+    text = '<!--#echo var="http_x" encoding="none" --><!--#echo var="http_x" --><!--#echo var="http_x" encoding="odd" -->'
+    assert page(text, fields=[("X", "<>")]) == "<><><>"
+    page.program.wait_for_error('unknown encoding "odd" in the "echo" command')
+
+
+@pytest.mark.parametrize("expression, holds", [
+    ("$http_x", True), ("$none", False), ("$http_x = abc", True), ("$http_x=abc", True), ("$http_x != abc", False),
+    ("$http_x = abcd", False), ("$http_x = /^a.c/", True), ("$http_x != /^a.c/", False), ("$http_x = /c$/", None), ("$http_x = /x/", False),
+    ("$none = ", True), ("abc = $http_x", True), ("$http_x > abc", None), ("$http_x = /abc", None),
+    ("$http_x = /(/", None), ("$HTTP_X = abc", True), ("${http_x}d = abcd", True), ("$http_x = \\/abc", False),
+])
+def test_conditions(page, expression, holds):
+    text = f'<!--#if expr="{expression}" -->yes<!--#else -->no<!--#endif -->'
+    shown = page(text, fields=[("X", "abc")])
+    if holds is None:
+        assert shown.startswith(ERROR)
+    else:
+        assert shown == ("yes" if holds else "no")
+
+
+@pytest.mark.parametrize("value, shown", [("a", "[A]"), ("b", "[B]"), ("c", "[C]"), ("d", "[other]")])
+def test_one_branch_is_shown(page, value, shown):
+    assert page("""[<!--#if expr="$http_x = a" -->A<!--#elif expr="$http_x = b" -->B<!--#elif expr="$http_x = c" -->C<!--#else -->other<!--#endif -->]""",
+                fields=[("X", value)]) == shown
+
+
+def test_commands_of_the_other_branch_are_not_run(page):
+    assert page("""<!--#if expr="$none" --><!--#set var="x" value="1" --><!--#include virtual="/gone" --><!--#odd --><!--#endif --><!--#echo var="x" -->""") == "(none)"
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("<!--#else -->a", ERROR + "a"), ("<!--#elif expr='$uri' -->a", ERROR + "a"), ("<!--#endif -->a", ERROR + "a"),
+    ("<!--#if expr='$uri' -->a<!--#if expr='$uri' -->b<!--#endif -->c", "a" + ERROR + "bc"),
+    ("<!--#if expr='$uri' -->a<!--#else -->b<!--#else -->c<!--#endif -->d", "a" + ERROR + "d"),
+])
+def test_conditions_in_the_wrong_place(page, text, shown):
+    assert page(text) == shown
+
+
+def test_captures_are_variables(page):
+    text = """<!--#if expr="$http_x = /(\\d+)-(?P<name>\\w+)/" --><!--#echo var="1" -->:<!--#echo var="2" -->:<!--#echo var="name" -->:<!--#echo var="0" --><!--#endif -->"""
+    assert page(text, fields=[("X", "is 12-ab")]) == "12:ab:ab:12-ab"
+
+
+def test_parts_stand_in_their_places(page):
+    assert page("""1<!--#include virtual="/a.html?x=y" -->2<!--#include virtual="b.html" -->3<!--#include file="c.html" -->4""",
+                {"a.html": "A<!--#echo var='args' -->", "b.html": "B", "c.html": "C<!--#include virtual='/b.html' -->"}) == "1Ax=y2B3CB4"
+
+
+def test_a_part_may_come_from_a_backend(serve, make_backend):
+    backend = make_backend(lambda request: response(f"<{request.method} {request.target}>", fields=[("Content-Type", "text/plain")]))
+    program = serve("root @dir@/www; ssi on; location /part { proxy_pass http://@to@; }", to=backend)
+    program.write("www/page.html", 'a<!--#include virtual="/part/1?x=$arg_y" -->b<!--#include virtual="/part/2" -->c')
+    with program.client() as client:
+        assert client.get("/page.html?y=z").text == "a<GET /part/1?x=z>b<GET /part/2>c"
+        assert client.get("/page.html").text == "a<GET /part/1?x=>b<GET /part/2>c"
+    assert backend.requests[0].field("Host") == str(backend)
+
+
+def test_a_page_may_come_from_a_backend_in_pieces_of_any_size(serve, make_backend):
+    text = "a<!--#set var='x' value='1' --><!--#include virtual='/part.html' -->b<!--#if expr='$x = 1' -->c<!--#else -->d<!--#endif -->e"
+    def answer(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for byte in text:
+            connection.send(f"1\r\n{byte}\r\n")
+        connection.send(b"0\r\n\r\n")
+
+    program = serve("root @dir@/www; ssi on; proxy_buffering off; location /page { proxy_pass http://@to@; }",
+                    to=make_backend(serve=answer))
+    program.write("www/part.html", "P")
+    assert program.get("/page").text == "aPbce"
+
+
+def test_waited_for_parts_may_set_variables_for_what_follows(page):
+    assert page("""<!--#include virtual="/set.html" wait="yes" -->[<!--#echo var="x" -->]""",
+                {"set.html": "<!--#set var='x' value='from the part' -->"}) == "[from the part]"
+
+
+def test_a_part_may_be_put_into_a_variable(page):
+    assert page("""<!--#include virtual="/a.html" set="x" -->[<!--#echo var="x" encoding="none" -->]<!--#if expr="$x = A" -->yes<!--#endif -->""",
+                {"a.html": "A"}) == "[A]yes"
+
+
+def test_what_is_too_large_for_a_variable_is_none(sallyport):
+    """nginx ends the connection."""
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on;"
+                        "subrequest_output_buffer_size 1k; }")
+    program.write("www/page.html", '<!--#include virtual="/a.html" set="x" -->[<!--#echo var="x" default="-" -->]')
+    program.write("www/a.html", "A" * 1024)
+    assert program.get("/page.html").text == f"[{'A' * 1024}]"
+    program.write("www/a.html", "A" * 1025)
+    assert program.get("/page.html").text == "[-]"
+    program.wait_for_error("too big subrequest response (subrequest_output_buffer_size)")
+
+
+def test_what_only_looks_like_the_beginning_of_a_command_is_kept(sallyport, make_backend):
+    """nginx loses some of it where a piece of the body ends there."""
+    text = "<<!--#echo var='uri' --><!<!--#echo var='uri' --><!-"
+
+    def answer(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for byte in text:
+            connection.send(f"1\r\n{byte}\r\n")
+        connection.send(b"0\r\n\r\n")
+
+    program = sallyport("server { listen 127.0.0.1:@port:http@; ssi on; location / { proxy_pass http://@to@; } }",
+                        to=make_backend(serve=answer))
+    assert program.get("/x").text == "</x<!/x<!-"
+
+
+def test_a_part_that_is_missing_shows_its_error_page(page):
+    shown = page('1<!--#include virtual="/gone.html" -->2')
+    assert shown.startswith("1<html>") and "404 Not Found" in shown and shown.endswith("2")
+
+
+def test_a_stub_stands_for_a_part_that_fails_or_is_empty(page):
+    block = '<!--#block name="one" -->[stub]<!--#endblock -->'
+    assert page(block + '1<!--#include virtual="/gone.html" stub="one" -->2<!--#include virtual="/a.html" stub="one" -->3<!--#include virtual="/empty.html" stub="one" -->4',
+                {"a.html": "A", "empty.html": ""}) == "1[stub]2A3[stub]4"
+
+
+@pytest.mark.parametrize("text", [
+    '<!--#include -->', '<!--#include virtual="/a" file="/a" -->', '<!--#include file="/a" wait="yes" -->',
+    '<!--#include virtual="/a" wait="perhaps" -->', '<!--#include virtual="/a" stub="none" -->',
+    '<!--#include virtual="/a" stub="x" set="y" -->', '<!--#include virtual="/../a" -->',
+])
+def test_includes_that_make_no_sense(page, text):
+    assert page(f"a{text}b") == f"a{ERROR}b"
+
+
+def test_dates_have_the_page_s_format(page):
+    shown = page('<!--#config timefmt="%Y|%s" --><!--#config timefmt="%Y" --><!--#echo var="date_gmt" --> <!--#config timefmt="%s" --><!--#echo var="date_local" -->')
+    assert re.fullmatch(r"20\d\d \d{10}", shown)
+    assert re.fullmatch(r"\w+day, \d\d-\w{3}-20\d\d \d\d:\d\d:\d\d GMT", page('<!--#echo var="date_gmt" -->'))
+
+
+def test_errors_may_be_silent(page):
+    assert page("a<!--#odd -->b", inside="ssi_silent_errors on;") == "ab"
+    page.program.wait_for_error('invalid SSI command: "odd"')
+
+
+def test_only_html_unless_other_types_are_named(serve):
+    program = serve("root @dir@/www; ssi on; location /more/ { ssi_types text/plain; types { text/plain txt; } }")
+    for name in ("page.txt", "more/page.txt"):
+        program.write(f"www/{name}", "<!--#echo var='uri' -->")
+    assert program.get("/page.txt").text == "<!--#echo var='uri' -->"
+    assert program.get("/more/page.txt").text == "/more/page.txt"
+
+
+def test_the_head_tells_nothing_that_is_not_true_any_more(serve):
+    program = serve("root @dir@/www; location / { ssi on; } location /kept/ { ssi on; ssi_last_modified on; } location /off/ { }")
+    for name in ("page.html", "kept/page.html", "off/page.html"):
+        program.write(f"www/{name}", "<!--#echo var='uri' -->")
+    names = ("Content-Length", "Last-Modified", "ETag", "Accept-Ranges")
+    answer = program.get("/page.html")
+    assert [answer.field(name) for name in names] == [None] * 4
+    answer = program.get("/kept/page.html")
+    assert [answer.field(name) is not None for name in names] == [False, True, True, False]
+    assert answer.field("ETag").startswith("W/")
+    answer = program.get("/off/page.html")
+    assert [answer.field(name) is not None for name in names] == [True] * 4
+
+
+def test_head_has_no_parts(serve, make_backend):
+    backend = make_backend()
+    program = serve("root @dir@/www; ssi on; location /part { proxy_pass http://@to@; }", to=backend)
+    program.write("www/page.html", '<!--#include virtual="/part" -->')
+    with program.client() as client:
+        assert client.request("HEAD", "/page.html").status == 200
+        assert client.get("/page.html").status == 200
+    assert len(backend.requests) == 1
+
+
+def test_a_page_that_includes_itself_ends(sallyport):
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on; }")
+    program.write("www/page.html", 'x<!--#include virtual="/page.html" -->')
+    assert program.get("/page.html").text == "x" * 51 + ERROR
+    program.wait_for_error('subrequests cycle while processing "/page.html"')
+    assert program.status()["counters"]["limit_subrequests"] == 1
+
+
+def test_a_page_has_no_more_parts_than_max_subrequests(sallyport):
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on; max_subrequests 3; }")
+    program.write("www/page.html", '<!--#include virtual="/a.html" -->' * 5)
+    program.write("www/a.html", "A")
+    assert program.get("/page.html").text == "AAA" + ERROR * 2
+
+
+def test_the_memory_of_a_page_is_bounded(sallyport):
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on; ssi_value_length 1m; }")
+    program.write("www/page.html", f"<!--#set var='x' value='{'x' * 600000}' -->a<!--#set var='y' value='{'x' * 600000}' -->b")
+    assert program.get("/page.html").text == f"a{ERROR}b"
+    assert program.status()["counters"]["limit_ssi_size"] == 1
+
+
+def test_a_part_that_breaks_off_ends_the_page(sallyport, make_backend):
+    """Under compat nginx the page goes on as if it were whole."""
+    def half(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        connection.reset()
+
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on;"
+                        "location /part { proxy_pass http://@to@; } }", to=make_backend(serve=half))
+    program.write("www/page.html", '1<!--#include virtual="/part" -->2')
+    with program.client() as client:
+        with pytest.raises((EOFError, ConnectionError, AssertionError)):
+            client.get("/page.html")
+    program.wait_for_error("a part of the page is not whole")
