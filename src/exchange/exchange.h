@@ -103,6 +103,12 @@ enum class LimitStatus : std::uint8_t {
   rejected_dry_run,
 };
 
+/// Bytes of a body before and after it was compressed: $gzip_ratio. `out` is 0 until it has ended.
+struct GzipRatio {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+};
+
 struct Exchange {
   static constexpr std::size_t kMaxAttempts = 16;
 
@@ -151,6 +157,9 @@ struct Exchange {
   std::uint64_t body_bytes_sent = 0;  // without the head
   bool head_sent = false;
   bool completed = false;  // $request_completion
+  GzipRatio gzip_ratio;
+  bool gzip_vary = false;  // for another client it could be compressed, or not
+  std::string_view override_charset;  // what the backend wants it to have: X-Accel-Charset
   // $limit_rate, where the backend or a rewrite has set it: bytes per second, 0: no limit.
   std::optional<std::uint64_t> limit_rate;
 

@@ -51,6 +51,7 @@ namespace observe {
   X(responses_4xx, counter, "responses with a status of 4xx")                                        \
   X(responses_5xx, counter, "responses with a status of 5xx")                                        \
   X(requests_aborted, counter, "requests whose client went away before the response ended")          \
+  X(filters_failed, counter, "responses cut off: a body filter could not go on")                     \
   X(requests_refused, counter, "requests that broke the protocol's rules")                           \
   X(access_denied, counter, "requests refused: allow and deny")                                       \
   X(passwords_refused, counter, "requests refused: no such user, or a wrong password")               \

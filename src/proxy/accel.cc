@@ -19,6 +19,10 @@ void take_instructions(Context& context, const ForwardPlan& plan) {
       exchange.limit_rate = *value;
     }
   }
+  exchange.override_charset = {};
+  if (!options.ignores(FieldName::x_accel_charset)) {
+    exchange.override_charset = fields.value(FieldName::x_accel_charset);
+  }
   const Field* buffering = fields.find(FieldName::x_accel_buffering);
   if (buffering != nullptr && !options.ignores(FieldName::x_accel_buffering)) {
     if (base::equal_ignoring_case(buffering->value, "no")) context.buffering = false;

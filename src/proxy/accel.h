@@ -7,8 +7,8 @@
 
 namespace proxy {
 
-/// X-Accel-Limit-Rate and X-Accel-Buffering of exchange.upstream_response. What is no size, or
-/// neither "yes" nor "no", says nothing.
+/// X-Accel-Limit-Rate, X-Accel-Charset and X-Accel-Buffering of exchange.upstream_response. What is
+/// no size, or neither "yes" nor "no", says nothing.
 void take_instructions(Context& context, const ForwardPlan& plan);
 
 }  // namespace proxy

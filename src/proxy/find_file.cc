@@ -74,6 +74,7 @@ class Finder {
       found.answer = path.error();
       co_return found;
     }
+    if (open_packed(*path, found)) co_return found;
     auto file = context_.site.roots().open(*path, plan_.follow_symlinks);
     if (!file && base::is_descriptor_shortage(file.error()) && context_.worker.loop.relieve()) {
       static_cast<void>(co_await io::sleep_until(context_.worker.loop,
@@ -105,6 +106,40 @@ class Finder {
         fmt::format("\"{}\" {}", exchange_.uri,
                     leaves ? error.context : "has a name that no file can have"));
     return {.status = leaves ? 403U : 404U};
+  }
+
+  // gzip_static: "file.gz" in place of "file", if it is there and the client takes it. False: the
+  // file itself is to be sent.
+  bool open_packed(const FilePath& path, StaticContent& found) {
+    using filter::GzipStatic;
+    const auto* filters = context_.level->find<filter::FilterPlan>();
+    if (filters == nullptr || filters->gzip_static == GzipStatic::off ||
+        exchange_.request.method == Method::post || path.below == ".") {
+      return false;
+    }
+    exchange_.response.fields.clear();  // gzip_proxied must not read what is left of others
+    const bool always = filters->gzip_static == GzipStatic::always;
+    const bool wanted = always || filter::may_send_gzip(*filters->acceptance, exchange_);
+    if (!wanted && !*filters->acceptance->vary) return false;
+    base::Arena& arena = exchange_.arena;
+    // A zero byte stands behind the name, for the kernel.
+    std::string_view below = arena.join(path.below, std::string_view(".gz\0", 4));
+    below.remove_suffix(1);
+    const FilePath packed{
+        .directory = path.directory, .below = below, .shown = arena.join(path.shown, ".gz")};
+    auto file = context_.site.roots().open(packed, plan_.follow_symlinks);
+    if (!file) {
+      const int code = file.error().os_error;
+      if (code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG) {
+        static_cast<void>(failure(file.error(), packed, "open()"));  // for the error log
+      }
+      return false;
+    }
+    if (!always) exchange_.gzip_vary = true;
+    if (!wanted || file->kind == File::Kind::directory) return false;
+    packed_ = true;
+    answer_file(packed, *std::move(file), found);
+    return true;
   }
 
   // nginx's rules and words for what the kernel refused.
@@ -242,6 +277,7 @@ class Finder {
     response.status = 200;
     response.fields.clear();
     response.body = {http::BodyFraming::Kind::length, file.size};
+    if (packed_ && !response.fields.add(FieldName::content_encoding, "gzip")) return false;
     return response.fields.add(FieldName::content_type, content_type(context_)) &&
            filters_apply(context_);
   }
@@ -293,6 +329,7 @@ class Finder {
     add(FieldName::last_modified, arena.copy(http::view(http::http_date(std::chrono::sys_seconds(
                                       std::chrono::seconds(file.modified))))));
     if (plan_.etag) add(FieldName::etag, validators.etag);
+    if (packed_) add(FieldName::content_encoding, "gzip");
     if (ranges.size() == 1) {
       add(FieldName::content_range, content_range(ranges.front(), file.size, arena));
     }
@@ -335,6 +372,7 @@ class Finder {
   Context& context_;
   const StaticPlan& plan_;
   exchange::Exchange& exchange_;
+  bool packed_ = false;  // the file is the gzip of the one that was asked for
 };
 
 }  // namespace

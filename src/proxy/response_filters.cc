@@ -21,6 +21,7 @@ using filter::FilterPlan;
 // A filter had to give up: the client must see that something is missing.
 void filter_failed(Context& context, const base::Error& error) {
   context.close_after = true;
+  context.count(observe::Counter::filters_failed);
   log(context, observe::Level::error,
       base::describe(error) + " while filtering the response to the client");
   if (context.direct.head_sent()) context.cut_off();
@@ -54,9 +55,59 @@ bool start_ssi(const FilterPlan& plan, Context& context, BodyFilters& filters) {
   return true;
 }
 
+bool gunzip_changes_body(const FilterPlan& plan, const Context& context) {
+  return plan.gunzip != nullptr && filter::is_for_gunzip(*plan.gunzip, context.exchange) &&
+         !filter::may_send_gzip(*plan.acceptance, context.exchange);
+}
+bool start_gunzip(const FilterPlan& plan, Context& context, BodyFilters& filters) {
+  exchange::Exchange& exchange = context.exchange;
+  if (plan.gunzip == nullptr || !filter::is_for_gunzip(*plan.gunzip, exchange)) return true;
+  exchange.gzip_vary = true;
+  if (!filter::may_send_gzip(*plan.acceptance, exchange)) {
+    filter::start_gunzip(*plan.gunzip, exchange, filters);
+  }
+  return true;
+}
+
+bool sub_changes_body(const FilterPlan& plan, const Context& context) {
+  return plan.sub != nullptr && filter::is_for_sub(*plan.sub, context.exchange);
+}
+bool start_sub(const FilterPlan& plan, Context& context, BodyFilters& filters) {
+  return !sub_changes_body(plan, context) ||
+         filter::start_sub(*plan.sub, context.exchange, filters);
+}
+
+bool charset_changes_body(const FilterPlan& plan, const Context& context) {
+  if (plan.charset == nullptr) return false;
+  const auto choice = filter::choose_charset(*plan.charset, context.exchange);
+  return choice.table != nullptr && choice.table->changes_length();
+}
+bool start_charset(const FilterPlan& plan, Context& context, BodyFilters& filters) {
+  if (plan.charset == nullptr) return true;
+  const auto choice = filter::choose_charset(*plan.charset, context.exchange);
+  if (!choice.complaint.empty()) log(context, observe::Level::error, choice.complaint);
+  return filter::start_charset(choice, context.exchange, filters);
+}
+
+bool gzip_changes_body(const FilterPlan& plan, const Context& context) {
+  return plan.gzip != nullptr && filter::is_for_gzip(*plan.gzip, context.exchange) &&
+         filter::may_send_gzip(*plan.acceptance, context.exchange);
+}
+bool start_gzip(const FilterPlan& plan, Context& context, BodyFilters& filters) {
+  exchange::Exchange& exchange = context.exchange;
+  if (plan.gzip == nullptr || !filter::is_for_gzip(*plan.gzip, exchange)) return true;
+  exchange.gzip_vary = true;
+  return !filter::may_send_gzip(*plan.acceptance, exchange) ||
+         filter::start_gzip(*plan.gzip, exchange, filters);
+}
+
 // In the order that a response passes them.
-constexpr std::array<Stage, 2> kStages{
-    {{addition_changes_body, start_addition}, {ssi_changes_body, start_ssi}}};
+constexpr std::array<Stage, 6> kStages{{{gunzip_changes_body, start_gunzip},
+                                        {addition_changes_body, start_addition},
+                                        {sub_changes_body, start_sub},
+                                        {charset_changes_body, start_charset},
+                                        {ssi_changes_body, start_ssi},
+                                        {gzip_changes_body, start_gzip}}};
 
 }  // namespace
 
@@ -66,6 +117,11 @@ bool start_filters(Context& context, http::Then between) {
   BodyFilters filters;
   for (const Stage& stage : kStages) {
     if (!stage.start(*plan, context, filters)) return false;
+  }
+  exchange::Exchange& exchange = context.exchange;
+  if (exchange.gzip_vary && *plan->acceptance->vary &&
+      !exchange.response.fields.add(http::FieldName::vary, "Accept-Encoding")) {
+    return false;
   }
   if (filters.empty() || !filter::has_body(context.exchange)) return true;
   context.filtered = std::make_unique<FilteringResponder>(

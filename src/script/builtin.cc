@@ -9,7 +9,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"connections_reading", "language"},
     {"connections_waiting", "language"},
     {"connections_writing", "language"},
-    {"gzip_ratio", "language"},
     {"http2", "http2"},
     {"http3", "later-http3"},
     {"secure_link", "language"},

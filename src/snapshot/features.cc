@@ -17,8 +17,13 @@
 #include "content/try_files.h"
 #include "filter/add_header.h"
 #include "filter/addition.h"
+#include "filter/charset.h"
 #include "filter/expires.h"
+#include "filter/gunzip.h"
+#include "filter/gzip.h"
+#include "filter/gzip_static.h"
 #include "filter/ssi.h"
+#include "filter/sub.h"
 #include "guard/limit_directives.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
@@ -72,6 +77,12 @@ std::span<const config::Feature> features() noexcept {
       filter::kExpiresFeature,
       filter::kAdditionFeature,
       filter::kSsiFeature,
+      filter::kGzipAcceptanceFeature,
+      filter::kGzipFeature,
+      filter::kGunzipFeature,
+      filter::kGzipStaticFeature,
+      filter::kSubFeature,
+      filter::kCharsetFeature,
       accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,
   };
@@ -83,6 +94,7 @@ std::span<const script::VariableTable> variables() noexcept {
     const auto builtin = script::builtin_variables();
     std::vector<script::VariableTable> tables(builtin.begin(), builtin.end());
     tables.push_back(content::kFileVariables);
+    tables.push_back(filter::kGzipVariables);
     return tables;
   }();
   return kTables;

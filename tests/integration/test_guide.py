@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/guide"
-PAGES = ("access-and-limits", "first-steps", "headers", "re-encryption", "rewriting", "tls")
+PAGES = ("access-and-limits", "filters", "first-steps", "headers", "re-encryption", "rewriting", "tls")
 EXAMPLES = [pytest.param(example, id=f"{page}-{number}")
             for page in PAGES
             for number, example in enumerate(
