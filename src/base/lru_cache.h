@@ -38,6 +38,14 @@ class LruCache {
     return by_age_.front().second;
   }
 
+  void erase(const Key& key) {
+    const auto found = by_key_.find(key);
+    if (found == by_key_.end()) return;
+    const auto entry = found->second;
+    by_key_.erase(found);
+    by_age_.erase(entry);
+  }
+
   /// Removes every entry for which `wanted(key, value)` is true.
   template <class Predicate>
   void erase_if(Predicate wanted) {
@@ -49,6 +57,12 @@ class LruCache {
       }
       entry = next;
     }
+  }
+
+  /// Removes the oldest entries as long as `unwanted(value)` is true of the oldest.
+  template <class Predicate>
+  void erase_oldest_while(Predicate unwanted) {
+    while (!by_age_.empty() && unwanted(std::as_const(by_age_.back().second))) remove_oldest();
   }
 
   /// A lower bound than before removes the oldest.

@@ -2,13 +2,16 @@
 // waiting for anything but the disk.
 //
 // openat2 with RESOLVE_BENEATH lets the kernel itself refuse what leads out of the root, at the
-// moment of opening: a check beforehand could be overtaken by whoever renames. Opening does not
+// moment of opening: a check beforehand could be overtaken by whoever renames. disable_symlinks on
+// is RESOLVE_NO_SYMLINKS; if_not_owner is a walk that opens each name without following it, and a
+// link's target by the text of the very link whose owner was looked at. Opening does not
 // block on a FIFO nor take a terminal, and only a regular file is ever read.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,14 +22,25 @@
 #include "io/event_loop.h"
 #include "io/timers.h"
 
+struct stat;
+
 namespace content {
 
-struct File {
+/// What stands somewhere.
+struct FileStatus {
   enum class Kind : std::uint8_t { regular, directory, special };
-  base::Fd fd;
   Kind kind = Kind::special;
   std::uint64_t size = 0;
   std::int64_t modified = 0;  // seconds since 1970
+};
+[[nodiscard]] FileStatus file_status(const struct ::stat& status) noexcept;
+
+struct File : FileStatus {
+  base::Fd fd;                             // its own, or none
+  std::shared_ptr<const base::Fd> kept{};  // or open_file_cache's
+
+  /// -1 for a directory that the cache tells of.
+  [[nodiscard]] int descriptor() const noexcept { return kept != nullptr ? kept->get() : fd.get(); }
 };
 
 /// The roots of a worker, each held for a second after it was opened: quick to use again, and yet a
@@ -39,10 +53,11 @@ class Roots final : private io::Timer {
   Roots& operator=(const Roots&) = delete;
   ~Roots() { Timer::unlink(); }
 
-  /// The Error has the errno; EXDEV: it leads out of the root.
-  [[nodiscard]] base::Result<File> open(const FilePath& path, FollowSymlinks follow);
+  /// The Error has the errno; EXDEV: it leads out of the root; ELOOP: it has a link in it that
+  /// disable_symlinks forbids.
+  [[nodiscard]] base::Result<File> open(const FilePath& path, LinkRule links);
   /// What stands there, as nginx's stat(): nothing is opened.
-  [[nodiscard]] base::Result<File::Kind> look(const FilePath& path, FollowSymlinks follow);
+  [[nodiscard]] base::Result<FileStatus> look(const FilePath& path, LinkRule links);
 
   [[nodiscard]] std::size_t held() const noexcept { return roots_.size(); }
 
@@ -51,7 +66,7 @@ class Roots final : private io::Timer {
   static constexpr std::size_t kMost = 64;  // variables may make any number of them
 
   [[nodiscard]] base::Result<int> directory(std::string_view path);
-  [[nodiscard]] base::Result<base::Fd> open_below(const FilePath& path, FollowSymlinks follow,
+  [[nodiscard]] base::Result<base::Fd> open_below(const FilePath& path, LinkRule links,
                                                   std::uint64_t flags);
   void on_timer() noexcept override { roots_.clear(); }
 
@@ -60,7 +75,7 @@ class Roots final : private io::Timer {
 };
 
 /// Bytes from `offset` on; 0 at the end.
-[[nodiscard]] base::Result<std::size_t> read_at(const base::Fd& file, std::uint64_t offset,
+[[nodiscard]] base::Result<std::size_t> read_at(int file, std::uint64_t offset,
                                                 std::span<char> into) noexcept;
 
 }  // namespace content

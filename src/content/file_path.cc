@@ -43,6 +43,18 @@ std::string_view literal_part(const script::Value& value) noexcept {
   return value.pieces().front().text();
 }
 
+// Where disable_symlinks begins to count: behind PART, if the path begins with it at the end of one
+// of its names.
+std::size_t unchecked_part(const StaticPlan& plan, exchange::Exchange& exchange,
+                           std::string_view shown) {
+  if (!plan.links_free_in) return 0;
+  const std::string_view part = plan.links_free_in->evaluate(exchange);
+  if (part.empty() || !shown.starts_with(part)) return 0;
+  const bool whole_names =
+      part.size() == shown.size() || part.ends_with('/') || shown[part.size()] == '/';
+  return whole_names ? part.size() : 0;
+}
+
 }  // namespace
 
 base::Result<std::string_view> file_name_of(std::string_view path, http::EncodedSlash encoded_slash,
@@ -107,6 +119,7 @@ base::Result<FilePath> find_path(const StaticPlan& plan, exchange::Exchange& exc
   path.below =
       without_slashes(path.shown.substr(std::min(path.directory.size(), path.shown.size())));
   if (has_dot_dot(path.below)) return base::fail(ErrorCode::not_permitted, kLeaves);
+  path.unchecked = unchecked_part(plan, exchange, path.shown);
   path.directory = terminated(arena, path.directory);
   path.below = path.below.empty() ? "." : terminated(arena, path.below);
   return path;

@@ -24,6 +24,7 @@ struct FilePath {
   std::string_view directory;  // absolute, without links being limited
   std::string_view below;      // relative, "." for the directory itself
   std::string_view shown;      // both, as nginx writes them in the error log
+  std::size_t unchecked = 0;   // bytes of `shown` in which disable_symlinks does not count
 };
 
 /// Of `uri`, which is exchange.uri or what try_files makes of it. Errors: not_permitted (it would

@@ -36,7 +36,7 @@ class RootsOnDisk : public ::testing::Test {
 
   static void write(const std::string& path, std::string_view text) { std::ofstream(path) << text; }
   base::Result<File> open(std::string_view below, FollowSymlinks follow = inside) {
-    return roots.open({.directory = www, .below = below, .shown = below}, follow);
+    return roots.open({.directory = www, .below = below, .shown = below}, {.follow = follow});
   }
   int error_of(std::string_view below, FollowSymlinks follow = inside) {
     const auto file = open(below, follow);
@@ -56,9 +56,9 @@ TEST_F(RootsOnDisk, TellWhatTheyOpen) {
   EXPECT_EQ(file->kind, File::Kind::regular);
   EXPECT_EQ(file->size, 5U);
   std::array<char, 16> into{};
-  EXPECT_EQ(*read_at(file->fd, 1, into), 4U);
+  EXPECT_EQ(*read_at(file->fd.get(), 1, into), 4U);
   EXPECT_EQ(std::string_view(into.data(), 4), "ello");
-  EXPECT_EQ(*read_at(file->fd, 5, into), 0U);
+  EXPECT_EQ(*read_at(file->fd.get(), 5, into), 0U);
   EXPECT_EQ(open("dir")->kind, File::Kind::directory);
   EXPECT_EQ(open(".")->kind, File::Kind::directory);
   EXPECT_EQ(error_of("b.txt"), ENOENT);
@@ -85,6 +85,57 @@ TEST_F(RootsOnDisk, LinksThatLeadOutAreNot) {
   }
 }
 
+// disable_symlinks looks at whole paths, the root's included.
+class CheckedPaths : public RootsOnDisk {
+ protected:
+  CheckedPaths() {
+    fs::create_symlink("a.txt", www + "/link");
+    fs::create_symlink("dir", www + "/dirlink");
+    fs::create_directory_symlink(www, base + "/current");
+    write(www + "/dir/b", "b");
+  }
+  int error_of(DisableSymlinks disable, const std::string& shown, std::size_t unchecked = 0) {
+    const auto file =
+        roots.open({.directory = www, .below = "", .shown = shown, .unchecked = unchecked},
+                   {.disable = disable});
+    return file ? 0 : file.error().os_error;
+  }
+};
+
+TEST_F(CheckedPaths, HaveNoLinks) {
+  constexpr auto kOn = DisableSymlinks::on;
+  EXPECT_EQ(error_of(kOn, www + "/a.txt"), 0);
+  EXPECT_EQ(error_of(kOn, www + "//dir///b"), 0);
+  EXPECT_EQ(error_of(kOn, www + "/dir/"), 0);
+  for (const std::string_view name : {"/link", "/dirlink/b", "/dirlink"}) {
+    EXPECT_EQ(error_of(kOn, www + std::string(name)), ELOOP) << name;
+  }
+  EXPECT_EQ(error_of(kOn, base + "/current/a.txt"), ELOOP);
+  EXPECT_EQ(error_of(kOn, base + "/current/a.txt", base.size() + 8), 0);
+  EXPECT_EQ(error_of(kOn, base + "/current/a.txt", base.size() + 9), 0) << "with its slash";
+  EXPECT_EQ(error_of(kOn, base + "/current/link", base.size() + 8), ELOOP);
+  EXPECT_EQ(error_of(kOn, base + "/current", base.size() + 8), 0) << "nothing is left to check";
+  EXPECT_EQ(error_of(kOn, www + "/none"), ENOENT);
+}
+
+TEST_F(CheckedPaths, HaveLinksOfTheSameOwner) {
+  constexpr auto kOwner = DisableSymlinks::if_not_owner;
+  for (const std::string_view name : {"/a.txt", "/link", "/dirlink/b", "/dirlink", "/dir//b"}) {
+    EXPECT_EQ(error_of(kOwner, www + std::string(name)), 0) << name;
+  }
+  EXPECT_EQ(error_of(kOwner, base + "/current/dirlink/b"), 0);
+  EXPECT_EQ(error_of(kOwner, www + "/a.txt/b"), ENOTDIR);
+  EXPECT_EQ(error_of(kOwner, www + "/none"), ENOENT);
+  fs::create_symlink("loop", www + "/loop");
+  EXPECT_EQ(error_of(kOwner, www + "/loop"), ELOOP);
+  if (::geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+  ASSERT_EQ(::lchown((www + "/link").c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::lchown((www + "/dirlink").c_str(), 12345, 12345), 0);
+  EXPECT_EQ(error_of(kOwner, www + "/link"), ELOOP);
+  EXPECT_EQ(error_of(kOwner, www + "/dirlink/b"), ELOOP);
+  EXPECT_EQ(error_of(kOwner, www + "/dirlink/b", www.size() + 8), 0);
+}
+
 TEST_F(RootsOnDisk, LinksOfTheKernelAreNeverFollowed) {
   fs::create_symlink("/proc/self/exe", www + "/magic");
   EXPECT_EQ(error_of("magic", anywhere), ELOOP);
@@ -107,7 +158,9 @@ TEST_F(RootsOnDisk, ARootThatIsReplacedIsSeenWithinASecond) {
   fs::create_directory_symlink(www, base + "/current");
   const std::string current = base + "/current";
   const auto size = [&] {
-    return roots.open({.directory = current, .below = "a.txt", .shown = "a.txt"}, inside)->size;
+    return roots
+        .open({.directory = current, .below = "a.txt", .shown = "a.txt"}, {.follow = inside})
+        ->size;
   };
   EXPECT_EQ(size(), 5U);
   fs::remove(current);
@@ -123,14 +176,15 @@ TEST_F(RootsOnDisk, AreNotHeldInAnyNumber) {
   for (int i = 0; i < 200; ++i) {
     const std::string root = base + "/r" + std::to_string(i);
     fs::create_directory(root);
-    static_cast<void>(roots.open({.directory = root, .below = ".", .shown = root}, inside));
+    static_cast<void>(
+        roots.open({.directory = root, .below = ".", .shown = root}, {.follow = inside}));
     EXPECT_LE(roots.held(), 64U);
   }
 }
 
 TEST_F(RootsOnDisk, AMissingRootIsAMissingFile) {
   const std::string none = base + "/none";
-  const auto file = roots.open({.directory = none, .below = "a", .shown = "a"}, inside);
+  const auto file = roots.open({.directory = none, .below = "a", .shown = "a"}, {.follow = inside});
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().os_error, ENOENT);
 }

@@ -79,6 +79,40 @@ void set_types(Binding& binding) {
 // What it asks nginx for happens always: a head leaves with the first bytes of its file.
 void check_tcp_nopush(Binding& binding) { static_cast<void>(config::read_flag(binding)); }
 
+void set_disable_symlinks(Binding& binding) {
+  static constexpr std::string_view kFrom = "from=";
+  std::optional<DisableSymlinks> mode;
+  std::optional<config::Word> from;
+  for (std::size_t i = 0; i < binding.count(); ++i) {
+    const std::string_view text = binding.argument(i);
+    if (text == "off") {
+      mode = DisableSymlinks::off;
+    } else if (text == "on") {
+      mode = DisableSymlinks::on;
+    } else if (text == "if_not_owner") {
+      mode = DisableSymlinks::if_not_owner;
+    } else if (text.starts_with(kFrom)) {
+      from = binding.word(i);
+      from->text.erase(0, kFrom.size());
+      from->at.column += static_cast<std::uint32_t>(kFrom.size());
+    } else {
+      return binding.error_at(i, fmt::format("invalid parameter \"{}\"", text),
+                              "off, or on | if_not_owner [from=PART]");
+    }
+  }
+  if (!mode) {
+    return binding.error(R"("disable_symlinks" must have "off", "on" or "if_not_owner" parameter)");
+  }
+  if (binding.count() == 2 && !from) {
+    return binding.error(
+        fmt::format("duplicate parameters \"{} {}\"", binding.argument(0), binding.argument(1)));
+  }
+  if (from && *mode == DisableSymlinks::off) {
+    return binding.error(R"("from=" cannot be used with "off" parameter)");
+  }
+  binding.options<StaticOptions>().disable_symlinks.set({*mode, std::move(from)}, binding.where());
+}
+
 constexpr config::Choice<ModifiedSince> kModifiedSince[] = {{"off", ModifiedSince::off},
                                                             {"exact", ModifiedSince::exact},
                                                             {"before", ModifiedSince::before}};
@@ -124,6 +158,14 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .documentation =
          "Where symbolic links below a root may lead; outside of it, the answer is 403.",
      .set = config::set_enum<&O::follow_symlinks, kFollowSymlinks>},
+    {.name = "disable_symlinks",
+     .contexts = kHttpServerLocation,
+     .arguments = config::takes(1, 2),
+     .syntax = "off | on | if_not_owner [from=PART]",
+     .default_text = "off",
+     .documentation = "Whether symbolic links in a path, behind PART, are a 403: all of them, or "
+                      "those whose owner does not own what they lead to.",
+     .set = set_disable_symlinks},
     {.name = "max_ranges",
      .contexts = kHttpServerLocation,
      .syntax = "NUMBER",
@@ -197,8 +239,13 @@ void provision_static(config::Level& level, const StaticSurroundings& around) {
     plan.index.push_back(script::Value::literal("index.html"));
   }
   const bool safe = !around.compat_nginx;
-  plan.follow_symlinks =
+  plan.links.follow =
       options.follow_symlinks.value_or(safe ? FollowSymlinks::inside : FollowSymlinks::anywhere);
+  plan.links.disable = options.disable_symlinks->mode;
+  if (options.disable_symlinks->from) {
+    plan.links_free_in = script::Value::compile(*options.disable_symlinks->from, around.variables,
+                                                around.diagnostics);
+  }
   plan.max_ranges = options.max_ranges.value_or(safe ? *options.max_ranges : StaticOptions::kMost);
   plan.sendfile = options.sendfile.value_or(safe);
   plan.etag = *options.etag;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -24,6 +25,21 @@ namespace content {
 /// inside: a symbolic link may lead anywhere beneath the root, and nowhere else. anywhere: nginx's
 /// way; whoever may write into a root can publish any file that the server can read.
 enum class FollowSymlinks : std::uint8_t { inside, anywhere };
+
+/// disable_symlinks: whether a path may have links in it at all. on: none; if_not_owner: those
+/// whose owner owns what they lead to. Either decides alone then, whatever follow_symlinks says.
+enum class DisableSymlinks : std::uint8_t { off, on, if_not_owner };
+
+/// What links a path may have in it.
+struct LinkRule {
+  FollowSymlinks follow = FollowSymlinks::inside;
+  DisableSymlinks disable = DisableSymlinks::off;
+};
+
+struct DisableSymlinksSetting {
+  DisableSymlinks mode = DisableSymlinks::off;
+  std::optional<config::Word> from{};  // the beginning of paths where links are free
+};
 
 /// `root PATH` or `alias PATH`.
 struct RootSetting {
@@ -42,14 +58,15 @@ struct StaticOptions {
   config::Setting<std::shared_ptr<const MediaTypes>> types;
   config::Setting<FollowSymlinks> follow_symlinks{
       FollowSymlinks::inside};  // compat nginx: anywhere
+  config::Setting<DisableSymlinksSetting> disable_symlinks;
   config::Setting<std::uint64_t> max_ranges{kMaxRanges};
   config::Setting<bool> sendfile{true};  // compat nginx: off
   config::Setting<bool> etag{true};
   config::Setting<ModifiedSince> if_modified_since{ModifiedSince::exact};
 
   auto settings(this auto& self) {
-    return std::tie(self.root, self.index, self.types, self.follow_symlinks, self.max_ranges,
-                    self.sendfile, self.etag, self.if_modified_since);
+    return std::tie(self.root, self.index, self.types, self.follow_symlinks, self.disable_symlinks,
+                    self.max_ranges, self.sendfile, self.etag, self.if_modified_since);
   }
 };
 
@@ -62,7 +79,8 @@ struct StaticPlan {
   bool whole = false;  // the value is the path of the file itself: alias with a regular expression
   std::size_t replaced = 0;  // bytes of the URI that an alias stands for
   std::vector<script::Value> index;
-  FollowSymlinks follow_symlinks = FollowSymlinks::inside;
+  LinkRule links;
+  std::optional<script::Value> links_free_in{};  // disable_symlinks from=
   std::uint64_t max_ranges = 0;
   bool sendfile = true;
   bool etag = true;

@@ -141,14 +141,14 @@ TEST_F(Static, CompatNginxServesItsHtml) {
   const StaticPlan* plan = load("", {}, true);
   EXPECT_EQ(of(*plan, "/x"), "/nginx/html x /nginx/html/x");
   EXPECT_EQ(plan->index.size(), 1U);
-  EXPECT_EQ(plan->follow_symlinks, FollowSymlinks::anywhere);
+  EXPECT_EQ(plan->links.follow, FollowSymlinks::anywhere);
   EXPECT_EQ(plan->max_ranges, StaticOptions::kMost);
   EXPECT_FALSE(plan->sendfile);
 }
 
 TEST_F(Static, DefaultsAreSafe) {
   const StaticPlan* plan = load("root /srv;");
-  EXPECT_EQ(plan->follow_symlinks, FollowSymlinks::inside);
+  EXPECT_EQ(plan->links.follow, FollowSymlinks::inside);
   EXPECT_EQ(plan->max_ranges, 32U);
   EXPECT_TRUE(plan->sendfile);
 }

@@ -120,6 +120,10 @@ namespace observe {
   X(limit_trailers, counter, "messages refused: max_trailers")                                       \
   X(limit_body_buffer_size, counter, "request bodies that went to a file: client_body_buffer_size")  \
   X(limit_ranges, counter, "requests answered with a whole file: max_ranges")                        \
+  X(limit_directory_entries, counter, "directories that were not listed: autoindex_max_entries")     \
+  X(limit_open_file_cache, counter, "files dropped before their time: open_file_cache max")           \
+  X(open_file_hits, counter, "files and errors that open_file_cache had")                            \
+  X(open_file_misses, counter, "files that open_file_cache asked the disk for")                      \
   X(limit_request_memory, counter, "requests ended: their memory reached its ceiling")               \
   X(limit_uri_changes, counter, "requests ended: the URI changed too often")                         \
   X(limit_regex_steps, counter, "regular expressions that reached the step limit")                   \

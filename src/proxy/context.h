@@ -139,6 +139,7 @@ struct Answer {
   std::string_view type{};  // of the text; empty: default_type
   std::string_view location{};  // of a redirect
   std::string_view content_range{};  // of a 416
+  std::string_view last_modified{};
   std::string_view authenticate{};  // of a 401: WWW-Authenticate
   bool close_silently = false;  // no response at all
 };

@@ -9,11 +9,14 @@
 #include <utility>
 
 #include "base/random.h"
+#include "content/autoindex.h"
 #include "content/file_path.h"
 #include "content/preconditions.h"
 #include "filter/filter_plan.h"
 #include "http/date.h"
 #include "io/socket.h"
+#include "proxy/directory.h"
+#include "proxy/files.h"
 #include "proxy/reroute.h"
 #include "proxy/response.h"
 #include "proxy/response_filters.h"
@@ -75,14 +78,16 @@ class Finder {
       co_return found;
     }
     if (open_packed(*path, found)) co_return found;
-    auto file = context_.site.roots().open(*path, plan_.follow_symlinks);
+    auto file = open_file(context_, plan_, *path);
     if (!file && base::is_descriptor_shortage(file.error()) && context_.worker.loop.relieve()) {
       static_cast<void>(co_await io::sleep_until(context_.worker.loop,
                                                  context_.now() + io::EventLoop::kReliefPause));
-      file = context_.site.roots().open(*path, plan_.follow_symlinks);
+      file = open_file(context_, plan_, *path);
     }
     if (!file) {
-      found.answer = failure(file.error(), *path, "open()");
+      const bool is_told = *context_.client_options().log_not_found;
+      found.answer = refuse_file(context_, file.error(), path->shown, "open()",
+                                 is_told ? NotFound::told : NotFound::silent);
       co_return found;
     }
     answer_file(*path, *std::move(file), found);
@@ -127,11 +132,11 @@ class Finder {
     below.remove_suffix(1);
     const FilePath packed{
         .directory = path.directory, .below = below, .shown = arena.join(path.shown, ".gz")};
-    auto file = context_.site.roots().open(packed, plan_.follow_symlinks);
+    auto file = open_file(context_, plan_, packed);
     if (!file) {
       const int code = file.error().os_error;
       if (code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG) {
-        static_cast<void>(failure(file.error(), packed, "open()"));  // for the error log
+        static_cast<void>(refuse_file(context_, file.error(), packed.shown, "open()"));  // for the log
       }
       return false;
     }
@@ -142,40 +147,16 @@ class Finder {
     return true;
   }
 
-  // nginx's rules and words for what the kernel refused.
-  Answer failure(const Error& error, const FilePath& path, std::string_view call) {
-    unsigned status = 500;
-    Level level = Level::crit;
-    switch (error.os_error) {
-      case ENOENT:
-      case ENOTDIR:
-      case ENAMETOOLONG:
-        status = 404;
-        level = Level::error;
-        break;
-      case EACCES:
-      case ELOOP:
-        status = 403;
-        level = Level::error;
-        break;
-      case EXDEV:
-        log(context_, Level::error,
-            fmt::format("\"{}\" leads out of its root by a symbolic link: set \"follow_symlinks "
-                        "anywhere\" if it may",
-                        path.shown));
-        return Answer{.status = 403};
-      default: break;
-    }
-    log(context_, level,
-        base::describe(error.during(exchange_.arena.join(call, " \"", path.shown, "\" failed"))));
-    return Answer{.status = status};
-  }
-
-  // For "/dir/": an internal redirect to the first index file that is there, else the reason why
-  // there is none.
+  // For "/dir/": an internal redirect to a file by chance or to the first index file that is there,
+  // else a list, or the reason why there is none.
   Step find_index() {
     const auto directory = path_of_uri();
     if (!directory) return directory.error();
+    if (*context_.level->get<content::RandomIndexOptions>().enabled) {
+      const auto name = choose_file(context_, plan_, *directory);
+      if (!name) return name.error();
+      if (!name->empty()) return redirect_to(exchange_.arena.join(exchange_.uri, *name));
+    }
     bool directory_seen = false;
     for (const script::Value& value : plan_.index) {
       context_.take_time();
@@ -185,14 +166,18 @@ class Finder {
       if (name.starts_with('/')) return redirect_to(name);
       const auto path = content::path_in(*directory, name, exchange_.arena);
       if (!path) return no_path(path.error());
-      const auto seen = context_.site.roots().look(*path, plan_.follow_symlinks);
+      const auto seen = look_at_file(context_, plan_, *path);
       if (seen) return redirect_to(exchange_.arena.join(exchange_.uri, name));
       const Error& error = seen.error();
       const int code = error.os_error;
       if (code == ENOTDIR || code == ENAMETOOLONG || code == EACCES) return no_index(error, *path);
-      if (code != ENOENT) return failure(error, *path, "stat()");
+      if (code != ENOENT) return refuse_file(context_, error, path->shown, "stat()");
       if (std::exchange(directory_seen, true)) continue;
       if (auto answer = look_for_directory(*directory, error, *path)) return answer;
+    }
+    if (*context_.level->get<content::AutoindexOptions>().enabled &&
+        exchange_.request.method != Method::post) {
+      return list_directory(context_, plan_, *directory);
     }
     log(context_, Level::error,
         fmt::format("directory index of \"{}\" is forbidden", directory->shown));
@@ -201,14 +186,15 @@ class Finder {
 
   // An index that is missing in a directory that is missing is not found.
   Step look_for_directory(const FilePath& directory, const Error& error, const FilePath& index) {
-    const auto seen = context_.site.roots().look(directory, plan_.follow_symlinks);
+    const auto seen = look_at_file(context_, plan_, directory);
     if (seen || seen.error().os_error == EACCES) return std::nullopt;
     if (seen.error().os_error == ENOENT) return no_index(error, index);
-    return failure(seen.error(), directory, "stat()");
+    return refuse_file(context_, seen.error(), directory.shown, "stat()");
   }
 
   Answer no_index(const Error& error, const FilePath& index) {
     const bool forbidden = error.os_error == EACCES;
+    if (!forbidden && !*context_.client_options().log_not_found) return Answer{.status = 404};
     log(context_, Level::error,
         base::describe(error.during(exchange_.arena.join(
             "\"", index.shown, forbidden ? "\" is forbidden" : "\" is not found"))));
@@ -376,6 +362,36 @@ class Finder {
 };
 
 }  // namespace
+
+Answer refuse_file(Context& context, const Error& error, std::string_view shown,
+                   std::string_view call, NotFound not_found) {
+  unsigned status = 500;
+  Level level = Level::crit;
+  switch (error.os_error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+      status = 404;
+      level = Level::error;
+      break;
+    case EACCES:
+    case ELOOP:
+      status = 403;
+      level = Level::error;
+      break;
+    case EXDEV:
+      log(context, Level::error,
+          fmt::format("\"{}\" leads out of its root by a symbolic link: set \"follow_symlinks "
+                      "anywhere\" if it may",
+                      shown));
+      return Answer{.status = 403};
+    default: break;
+  }
+  if (status == 404 && not_found == NotFound::silent) return Answer{.status = 404};
+  log(context, level,
+      base::describe(error.during(context.exchange.arena.join(call, " \"", shown, "\" failed"))));
+  return Answer{.status = status};
+}
 
 async::Task<StaticContent> find_static(Context& context, const StaticPlan& plan) {
   Finder finder(context, plan);

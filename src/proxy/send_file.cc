@@ -86,7 +86,7 @@ class Sender {
       // Of a file that the kernel sends on, only as much as makes a good first write.
       const std::size_t most = by_kernel_ && left > kPiece ? kFirst : left;
       const auto room = buffer_.writable().first(std::min(buffer_.writable().size(), most));
-      const auto got = content::read_at(to_send_.file.fd, range.first, room);
+      const auto got = content::read_at(to_send_.file.descriptor(), range.first, room);
       if (!got || *got == 0) {
         file_failed_ = true;
         co_return got ? base::fail(ErrorCode::end_of_stream, "the file has become shorter")
@@ -106,7 +106,7 @@ class Sender {
                                 std::min(range.end - range.first, kTurn - turn_)));
       const base::TimePoint began = context_.now();
       const auto sent = co_await context_.responder().send_file(
-          {.file = to_send_.file.fd.get(), .offset = range.first, .count = count},
+          {.file = to_send_.file.descriptor(), .offset = range.first, .count = count},
           pace_.patience(began, count));
       if (!sent && sent.error().is(ErrorCode::end_of_stream)) file_failed_ = true;
       CO_TRY_VOID(account(sent, began, count));

@@ -26,7 +26,9 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
       listing_(listing),
       access_log_(worker.loop, worker.counters, worker.logs),
       traffic_(listing.place_count),
-      roots_(worker.loop) {
+      roots_(worker.loop),
+      loop_(worker.loop),
+      counters_(worker.counters) {
   for (const auto& group : listing.groups) groups_.emplace(group->address, group.get());
   make_clusters(worker);
   guard::Zones own;  // where nobody lends any
@@ -117,6 +119,14 @@ tls::ClientContext* Site::client_context(const tls::ClientPolicy& policy) noexce
   return nullptr;
 }
 
+content::OpenFiles* Site::open_files(const content::OpenFileOptions& options) {
+  const content::OpenFileCache* cache = options.cache->get();
+  if (cache == nullptr) return nullptr;
+  auto& files = open_files_[cache];
+  if (files == nullptr) files = std::make_unique<content::OpenFiles>(loop_, *cache, counters_);
+  return files.get();
+}
+
 ClientCertificateCache& Site::client_certificates(Worker& worker, const NamedCertificate& named) {
   auto& cache = client_certificates_[&named];
   if (cache == nullptr) {
@@ -136,6 +146,12 @@ tls::Selection Site::Source::select(std::string_view sni) {
   const VirtualServer& server = group_.find(sni, captures, {});
   if (server.certificates.empty()) return {};
   return {site_.server_contexts_[server.policy].get(), server.certificates};
+}
+
+std::size_t Site::close_kept_files() noexcept {
+  std::size_t closed = 0;
+  for (const auto& [cache, files] : open_files_) closed += files->clear();
+  return closed;
 }
 
 bool Site::close_oldest_idle() {

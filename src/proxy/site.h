@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "config/level.h"
 #include "content/file.h"
+#include "content/open_files.h"
 #include "guard/zone.h"
 #include "io/listen_options.h"
 #include "proxy/plan.h"
@@ -116,6 +117,8 @@ class Site {
 
   [[nodiscard]] accesslog::Writer& access_log() noexcept { return access_log_; }
   [[nodiscard]] content::Roots& roots() noexcept { return roots_; }
+  /// The files that `open_file_cache` of that place keeps; null: it keeps none.
+  [[nodiscard]] content::OpenFiles* open_files(const content::OpenFileOptions& options);
   [[nodiscard]] TrafficTable& traffic() noexcept { return traffic_; }
   /// Of every cluster that the configuration names, as this worker sees it.
   [[nodiscard]] std::vector<upstream::ClusterReport> report_clusters(base::TimePoint now) const;
@@ -123,6 +126,8 @@ class Site {
   /// The zones' tables, as Listing::zones.
   [[nodiscard]] guard::Tables zones() const noexcept { return zones_; }
 
+  /// Closes what open_file_cache keeps and nobody is sent; how much that was.
+  std::size_t close_kept_files() noexcept;
   /// Closes the connection to a backend that has been idle longest. False: none is idle.
   bool close_oldest_idle();
   /// A newer site has taken over, or none when the worker ends: of what it does not go on with,
@@ -140,6 +145,8 @@ class Site {
   accesslog::Writer access_log_;
   TrafficTable traffic_;
   content::Roots roots_;
+  io::EventLoop& loop_;
+  observe::Counters& counters_;
   std::vector<std::shared_ptr<guard::StateTable>> zones_;
   std::unordered_map<base::Address, const ListenGroup*> groups_;
   std::vector<std::unique_ptr<tls::ServerContext>> server_contexts_;  // by policy
@@ -150,6 +157,8 @@ class Site {
   std::map<std::string, upstream::Cluster*, std::less<>> groups_by_name_;  // in lower case
   std::shared_ptr<upstream::ClusterCache> dynamic_;
   // These do not: after a reload files are read again.
+  std::unordered_map<const content::OpenFileCache*, std::unique_ptr<content::OpenFiles>>
+      open_files_;
   std::unordered_map<const NamedCertificate*, std::shared_ptr<ClientCertificateCache>>
       client_certificates_;
 };

@@ -1,6 +1,7 @@
 // Files of a disk as answers: what nginx's index and static modules do.
 //
-//   /dir/    the first index file that is there, by an internal redirect; else 403
+//   /dir/    the first index file that is there, by an internal redirect; else a list of the
+//            directory (autoindex), or 403
 //   /dir     301 to /dir/
 //   /file    200, 206, 304, 412 or 416 (preconditions.h, byte_ranges.h)
 //
@@ -40,6 +41,14 @@ struct StaticContent {
 
 [[nodiscard]] async::Task<StaticContent> find_static(Context& context,
                                                      const content::StaticPlan& plan);
+
+/// Whether the error log hears of it when nothing stands there (log_not_found).
+enum class NotFound : std::uint8_t { told, silent };
+
+/// nginx's answer to what the kernel refused, logged in its words: `call` is "open()", `shown` the
+/// path.
+[[nodiscard]] Answer refuse_file(Context& context, const base::Error& error, std::string_view shown,
+                                 std::string_view call, NotFound not_found = NotFound::told);
 
 /// Sends the file's response. Failures are counted and logged here. Gives an answer where nothing
 /// has been sent and the client can still be told.

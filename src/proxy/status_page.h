@@ -1,4 +1,4 @@
-// The step that answers for `stub_status` and `health_endpoint`.
+// The step that answers for `stub_status`, `health_endpoint` and `empty_gif`.
 #pragma once
 
 #include <optional>

@@ -5,6 +5,7 @@
 #include "content/file_path.h"
 #include "content/static_directives.h"
 #include "content/try_files.h"
+#include "proxy/files.h"
 #include "proxy/reroute.h"
 
 namespace proxy {
@@ -17,12 +18,12 @@ using content::StaticPlan;
 bool is_there(Context& context, const StaticPlan& plan, std::string_view uri, bool directory) {
   const auto path = content::find_path(plan, context.exchange, context.exchange.encoded_slash, uri);
   if (!path) return false;
-  const auto kind = context.site.roots().look(*path, plan.follow_symlinks);
-  if (kind) return (*kind == File::Kind::directory) == directory;
-  const int code = kind.error().os_error;
+  const auto seen = look_at_file(context, plan, *path);
+  if (seen) return (seen->kind == File::Kind::directory) == directory;
+  const int code = seen.error().os_error;
   if (code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG) {
     log(context, observe::Level::crit,
-        base::describe(kind.error().during(
+        base::describe(seen.error().during(
             context.exchange.arena.join("stat() \"", path->shown, "\" failed"))));
   }
   return false;

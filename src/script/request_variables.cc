@@ -8,6 +8,7 @@
 #include "http/method.h"
 #include "script/getters.h"
 #include "script/request_id.h"
+#include "script/request_lookups.h"
 
 namespace script {
 namespace {
@@ -18,18 +19,7 @@ using http::FieldName;
 /// A request that was refused before its line was read has no parts to show.
 bool has_line(const Exchange& ex) noexcept { return !ex.request.method_text.empty(); }
 
-// nginx's ngx_http_arg: the first "NAME=" at the beginning or behind '&', in any letter case.
-Text arg(Exchange& ex, const Suffix& name) {
-  std::string_view rest = ex.args;
-  while (!rest.empty()) {
-    const std::string_view pair = base::split_first(rest, '&');
-    if (pair.size() > name.text.size() && pair[name.text.size()] == '=' &&
-        base::starts_with_ignoring_case(pair, name.text)) {
-      return pair.substr(name.text.size() + 1);
-    }
-  }
-  return std::nullopt;
-}
+Text arg(Exchange& ex, const Suffix& name) { return find_argument(ex.args, name.text); }
 
 Text args(Exchange& ex) {
   if (ex.args.empty()) return std::nullopt;  // nginx: nothing behind the '?' is no query
@@ -37,33 +27,7 @@ Text args(Exchange& ex) {
 }
 Text is_args(Exchange& ex) { return ex.args.empty() ? "" : "?"; }
 
-// nginx's ngx_http_parse_multi_header_lines: pairs end at ';' or ',', but a value only at ';'.
-Text find_cookie(std::string_view rest, std::string_view name) {
-  while (!rest.empty()) {
-    if (base::starts_with_ignoring_case(rest, name)) {
-      rest.remove_prefix(name.size());
-      skip_spaces(rest);
-      if (rest.starts_with('=')) {
-        rest.remove_prefix(1);
-        skip_spaces(rest);
-        return rest.substr(0, rest.find(';'));
-      }
-    }
-    const std::size_t end = rest.find_first_of(";,");
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    skip_spaces(rest);
-  }
-  return std::nullopt;
-}
-
-Text cookie(Exchange& ex, const Suffix& name) {
-  if (!ex.request.fields.has(FieldName::cookie)) return std::nullopt;
-  for (const http::Field& field : ex.request.fields) {
-    if (field.id != FieldName::cookie) continue;
-    if (const Text value = find_cookie(field.value, name.text)) return value;
-  }
-  return std::nullopt;
-}
+Text cookie(Exchange& ex, const Suffix& name) { return find_cookie(ex.request.fields, name.text); }
 
 Text http_header(Exchange& ex, const Suffix& name) {
   const bool cookies = name.tag == static_cast<std::uint32_t>(FieldName::cookie);

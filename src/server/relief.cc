@@ -50,6 +50,10 @@ Relief::~Relief() {
 }
 
 std::size_t Relief::close_idle() {
+  // What is only kept for speed goes first.
+  const std::size_t files = around_.site != nullptr ? around_.site->close_kept_files() : 0;
+  around_.counters.add(Counter::limit_open_file_cache, files);
+  if (files > 0) return files;
   const std::uint64_t idle = around_.counters.get(Counter::connections_idle);
   const std::size_t share = std::clamp<std::uint64_t>(idle / 8, 1, kMostAtOnce);
   std::size_t closed = 0;

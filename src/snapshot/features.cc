@@ -8,6 +8,9 @@
 #include "admission/auth_basic.h"
 #include "admission/auth_request.h"
 #include "admission/limit_except.h"
+#include "content/autoindex.h"
+#include "content/empty_gif.h"
+#include "content/open_files.h"
 #include "admission/real_ip.h"
 #include "content/error_page_directive.h"
 #include "content/file_variables.h"
@@ -69,6 +72,9 @@ std::span<const config::Feature> features() noexcept {
       admission::kAuthBasicFeature,
       admission::kAuthRequestFeature,
       admission::kLimitExceptFeature,
+      content::kOpenFileFeature,
+      content::kAutoindexFeature,
+      content::kEmptyGifFeature,
       guard::kFeature,
       content::kRedirectFeature,
       content::kStatusPageFeature,

@@ -49,6 +49,21 @@ DIRECTIVES = [
     ("alias", {"location"}, "alias @dir@/;"),
     ("index", HTTP, "index a.html /b.html;"),
     ("follow_symlinks", HTTP, "follow_symlinks anywhere;"),
+    ("autoindex", HTTP, "autoindex on;"),
+    ("autoindex_exact_size", HTTP, "autoindex_exact_size off;"),
+    ("autoindex_format", HTTP, "autoindex_format json;"),
+    ("autoindex_localtime", HTTP, "autoindex_localtime on;"),
+    ("autoindex_max_entries", HTTP, "autoindex_max_entries 5;"),
+    ("random_index", {"location"}, "random_index on;"),
+    ("empty_gif", {"location"}, "empty_gif;"),
+    ("log_not_found", HTTP, "log_not_found off;"),
+    ("log_subrequest", HTTP, "log_subrequest on;"),
+    ("open_file_cache", HTTP, "open_file_cache max=5;"),
+    ("open_file_cache_errors", HTTP, "open_file_cache_errors on;"),
+    ("open_file_cache_events", HTTP, "open_file_cache_events on;"),
+    ("open_file_cache_min_uses", HTTP, "open_file_cache_min_uses 2;"),
+    ("open_file_cache_valid", HTTP, "open_file_cache_valid 5s;"),
+    ("disable_symlinks", HTTP, "disable_symlinks on from=/srv;"),
     ("max_ranges", HTTP, "max_ranges 5;"),
     ("sendfile", HTTP, "sendfile off;"),
     ("tcp_nopush", HTTP, "tcp_nopush on;"),
@@ -206,7 +221,7 @@ def test_twice_on_one_level_is_an_error(sallyport, name, contexts, line):
 
 
 ARITIES = [(row[0], sorted(row[1])[0]) for row in DIRECTIVES
-           if row[0] not in {"types", "location", "upstream"}]
+           if row[0] not in {"types", "location", "upstream", "empty_gif"}]
 
 
 @pytest.mark.parametrize("name, context", ARITIES, ids=[row[0] for row in ARITIES])
