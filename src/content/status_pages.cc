@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
 
 namespace content {
@@ -55,16 +54,14 @@ const config::Feature kStatusPageFeature{"status_pages", kDirectives, nullptr};
 
 StatusPage stub_status_page(const observe::Totals& totals, base::Arena& arena) {
   const std::uint64_t accepted = totals.sum(Counter::connections_accepted);
-  const std::uint64_t active = totals.sum(Counter::connections_active);
-  const std::uint64_t waiting = std::min(active, totals.sum(Counter::connections_idle));
-  const std::uint64_t writing = std::min(active - waiting, totals.sum(Counter::requests_active));
+  const observe::ConnectionCounts counts = observe::connection_counts(totals);
   const std::string text = fmt::format(
       "Active connections: {} \n"
       "server accepts handled requests\n"
       " {} {} {} \n"
       "Reading: {} Writing: {} Waiting: {} \n",
-      active, accepted, accepted, totals.sum(Counter::requests), active - waiting - writing,
-      writing, waiting);
+      counts.active, accepted, accepted, totals.sum(Counter::requests), counts.reading,
+      counts.writing, counts.waiting);
   return {.type = "text/plain", .text = arena.copy(text)};
 }
 

@@ -26,6 +26,9 @@
 namespace config {
 class Level;
 }
+namespace observe {
+class Totals;
+}
 
 namespace exchange {
 
@@ -36,6 +39,8 @@ struct Connection {
   base::Address local;         // where: $server_addr, $server_port
   base::TimePoint accepted_at{};
   std::uint64_t requests = 0;  // this one included: $connection_requests
+  int socket = -1;  // open as long as exchanges run; -1, as in tests: no socket. $tcpinfo_*
+  const observe::Totals* totals = nullptr;  // of the program: $connections_*; null, as in tests
 
   bool plain_on_tls_port = false;
   bool tls = false;

@@ -475,6 +475,8 @@ struct OpenConnection {
   facts.peer = accepted.peer;
   facts.local = local.is_wildcard() ? (*socket)->local_address() : local;
   facts.accepted_at = worker.loop.now();
+  facts.socket = (*socket)->fd();
+  facts.totals = worker.totals;
   const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
   if (*options.tcp_nodelay && !local.is_unix()) (*socket)->set_no_delay(true);
   open.stream = *std::move(socket);

@@ -5,10 +5,6 @@ namespace script {
 namespace {
 
 constexpr UnsupportedVariable kUnsupported[] = {
-    {"connections_active", "language"},
-    {"connections_reading", "language"},
-    {"connections_waiting", "language"},
-    {"connections_writing", "language"},
     {"http2", "http2"},
     {"http3", "later-http3"},
     {"secure_link", "language"},
@@ -29,10 +25,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"ssl_client_verify", "certificates"},
     {"ssl_ech_outer_server_name", "later"},
     {"ssl_ech_status", "later"},
-    {"tcpinfo_rcv_space", "language"},
-    {"tcpinfo_rtt", "language"},
-    {"tcpinfo_rttvar", "language"},
-    {"tcpinfo_snd_cwnd", "language"},
     {"uid_got", "language"},
     {"uid_reset", "language"},
     {"uid_set", "language"},

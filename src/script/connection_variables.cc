@@ -1,4 +1,9 @@
 // Variables of the client's connection.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "observe/totals.h"
 #include "script/getters.h"
 
 namespace script {
@@ -29,6 +34,24 @@ Text server_addr(Exchange& ex) {
 }
 Text server_port(Exchange& ex) { return port_text(ex.arena, ex.connection.local); }
 
+template <std::uint64_t observe::ConnectionCounts::* Member>
+Text connections(Exchange& ex) {
+  if (ex.connection.totals == nullptr) return std::nullopt;
+  return number_text(ex.arena, observe::connection_counts(*ex.connection.totals).*Member);
+}
+
+// As the kernel counts it; nothing for Unix sockets.
+template <auto Member>
+Text tcp_info_of(Exchange& ex) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (ex.connection.socket < 0 ||
+      ::getsockopt(ex.connection.socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+    return std::nullopt;
+  }
+  return number_text(ex.arena, info.*Member);
+}
+
 constexpr VariableSpec kTable[] = {
     {.name = "binary_remote_addr",
      .get = of_exchange<binary_remote_addr>,
@@ -42,6 +65,18 @@ constexpr VariableSpec kTable[] = {
     {.name = "connection_time",
      .get = of_exchange<connection_time>,
      .documentation = "the connection's age in seconds with milliseconds"},
+    {.name = "connections_active",
+     .get = of_exchange<connections<&observe::ConnectionCounts::active>>,
+     .documentation = "clients' connections of the program"},
+    {.name = "connections_reading",
+     .get = of_exchange<connections<&observe::ConnectionCounts::reading>>,
+     .documentation = "those of them whose request is being read"},
+    {.name = "connections_waiting",
+     .get = of_exchange<connections<&observe::ConnectionCounts::waiting>>,
+     .documentation = "those that are idle"},
+    {.name = "connections_writing",
+     .get = of_exchange<connections<&observe::ConnectionCounts::writing>>,
+     .documentation = "those whose request is being answered"},
     {.name = "https", .get = of_exchange<https>, .documentation = "\"on\" over TLS, else empty"},
     {.name = "pipe",
      .get = of_exchange<pipe>,
@@ -63,6 +98,18 @@ constexpr VariableSpec kTable[] = {
     {.name = "server_port",
      .get = of_exchange<server_port>,
      .documentation = "the port at which the request came in"},
+    {.name = "tcpinfo_rcv_space",
+     .get = of_exchange<tcp_info_of<&tcp_info::tcpi_rcv_space>>,
+     .documentation = "the kernel's receive window for the client, in bytes"},
+    {.name = "tcpinfo_rtt",
+     .get = of_exchange<tcp_info_of<&tcp_info::tcpi_rtt>>,
+     .documentation = "the round trip to the client, in microseconds"},
+    {.name = "tcpinfo_rttvar",
+     .get = of_exchange<tcp_info_of<&tcp_info::tcpi_rttvar>>,
+     .documentation = "its variation, in microseconds"},
+    {.name = "tcpinfo_snd_cwnd",
+     .get = of_exchange<tcp_info_of<&tcp_info::tcpi_snd_cwnd>>,
+     .documentation = "the congestion window toward the client, in segments"},
 };
 
 }  // namespace
