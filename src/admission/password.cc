@@ -10,11 +10,13 @@
 #include <optional>
 #include <string>
 
+#include "base/constant_time.h"
 #include "tls/digest.h"
 
 namespace admission {
 namespace {
 
+using base::equal_in_constant_time;
 using tls::Digest;
 
 constexpr std::string_view kPlain = "{PLAIN}";
@@ -22,16 +24,6 @@ constexpr std::string_view kSha = "{SHA}";
 constexpr std::string_view kSaltedSha = "{SSHA}";
 constexpr std::string_view kApr1 = "$apr1$";
 constexpr std::size_t kSha1Size = 20;
-
-// Takes as long for any two texts of their sizes.
-bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
-  volatile unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < b.size(); ++i) {
-    const unsigned left = i < a.size() ? static_cast<unsigned char>(a[i]) : 0U;
-    difference = difference | (left ^ static_cast<unsigned char>(b[i]));
-  }
-  return difference == 0;
-}
 
 std::optional<std::string> decode_base64(std::string_view text) {
   constexpr std::string_view kDigits =

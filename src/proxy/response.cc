@@ -8,6 +8,7 @@
 #include "content/redirect.h"
 #include "content/static_directives.h"
 #include "filter/add_header.h"
+#include "filter/userid.h"
 #include "http/date.h"
 #include "http/status.h"
 #include "proxy/accel.h"
@@ -95,6 +96,16 @@ bool add_kept_fields(Context& context) {
   });
 }
 
+bool add_user_id(Context& context) {
+  if (context.parent != nullptr) return true;  // its head is nobody's
+  filter::UserIdNote note;
+  const bool fits = filter::apply_user_id(*context.level, context.exchange, note);
+  if (!note.text.empty()) {
+    log(context, note.reset ? observe::Level::notice : observe::Level::error, note.text);
+  }
+  return fits;
+}
+
 // What the head says of the body's end. Trailers of ours have room behind chunks alone; a client of
 // HTTP/1.0 gets none.
 void choose_framing(Context& context) {
@@ -115,6 +126,7 @@ bool finish_head(Context& context, http::Then between) {
   choose_framing(context);
   return add_keep_alive_hint(context) && add_kept_fields(context) &&
          filter::apply_add_header(*context.level, context.exchange) &&
+         add_user_id(context) &&
          start_filters(context, between);
 }
 
@@ -242,6 +254,9 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   const bool says_nothing = !answer.has_text && body.empty() && answer.status >= 400;
   if (!http::status_has_no_body(answer.status) && !says_nothing) {
     fits = fits && response.fields.add(FieldName::content_type, type);
+  }
+  if (!answer.last_modified.empty() && (response.status == 200 || response.status == 304)) {
+    fits = fits && response.fields.add(FieldName::last_modified, answer.last_modified);
   }
   if (!answer.location.empty()) {
     fits = fits && response.fields.add(

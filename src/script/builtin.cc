@@ -7,8 +7,6 @@ namespace {
 constexpr UnsupportedVariable kUnsupported[] = {
     {"http2", "http2"},
     {"http3", "later-http3"},
-    {"secure_link", "language"},
-    {"secure_link_expires", "language"},
     {"ssl_client_cert", "certificates"},
     {"ssl_client_escaped_cert", "certificates"},
     {"ssl_client_fingerprint", "certificates"},
@@ -25,9 +23,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"ssl_client_verify", "certificates"},
     {"ssl_ech_outer_server_name", "later"},
     {"ssl_ech_status", "later"},
-    {"uid_got", "language"},
-    {"uid_reset", "language"},
-    {"uid_set", "language"},
     {"upstream_cache_etag", "later-cache"},
     {"upstream_cache_last_modified", "later-cache"},
     {"upstream_cache_status", "later-cache"},
@@ -37,8 +32,9 @@ constexpr UnsupportedVariable kUnsupported[] = {
 
 std::span<const VariableTable> builtin_variables() noexcept {
   static const VariableTable tables[] = {
-      kGeneralVariables,  kConnectionVariables, kTlsVariables,           kRequestVariables,
-      kResponseVariables, kUpstreamVariables,   kProxyProtocolVariables, kLimitVariables};
+      kGeneralVariables,       kConnectionVariables, kTlsVariables,
+      kRequestVariables,       kResponseVariables,   kUpstreamVariables,
+      kProxyProtocolVariables, kLimitVariables,      kBrowserVariables};
   return tables;
 }
 

@@ -26,6 +26,7 @@ extern const VariableTable kResponseVariables;
 extern const VariableTable kUpstreamVariables;
 extern const VariableTable kProxyProtocolVariables;
 extern const VariableTable kLimitVariables;
+extern const VariableTable kBrowserVariables;
 
 /// A Getter made of a function of the exchange: no value where there is no exchange.
 template <auto Function>

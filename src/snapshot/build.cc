@@ -12,6 +12,7 @@
 
 #include "admission/auth_basic.h"
 #include "admission/auth_request.h"
+#include "admission/secure_link.h"
 #include "base/text.h"
 #include "content/error_page_directive.h"
 #include "content/static_directives.h"
@@ -19,6 +20,7 @@
 #include "filter/add_header.h"
 #include "filter/expires.h"
 #include "filter/filter_plan.h"
+#include "filter/userid.h"
 #include "guard/limit_directives.h"
 #include "proxy/client_options.h"
 #include "proxy/limit_rate.h"
@@ -118,6 +120,8 @@ void Builder::provision(Level& level) {
   filter::provision_filters(level, variables_, diagnostics_);
   level.options<accesslog::Logs>() = logs_.compile(level);
   content::provision_error_pages(level, variables_, diagnostics_);
+  filter::provision_user_id(level, variables_, diagnostics_);
+  admission::provision_secure_link(level, variables_, diagnostics_);
   guard::provision_limits(level, built_.listing.zones, diagnostics_);
   admission::provision_auth_basic(level, variables_, diagnostics_);
   admission::provision_auth_request(level, variables_, diagnostics_);
@@ -152,6 +156,7 @@ void Builder::number(Level& level) {
 
 void Builder::build(Level& http) {
   script::provision_data(http, variables_, diagnostics_);
+  filter::define_user_id(variables_, diagnostics_);
   built_.listing.zones = guard::make_zones(http, variables_, diagnostics_);
   provision(http);
   for (const auto& child : http.children()) {

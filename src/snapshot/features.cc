@@ -8,12 +8,13 @@
 #include "admission/auth_basic.h"
 #include "admission/auth_request.h"
 #include "admission/limit_except.h"
+#include "admission/real_ip.h"
+#include "admission/secure_link.h"
 #include "content/autoindex.h"
 #include "content/empty_gif.h"
-#include "content/open_files.h"
-#include "admission/real_ip.h"
 #include "content/error_page_directive.h"
 #include "content/file_variables.h"
+#include "content/open_files.h"
 #include "content/redirect.h"
 #include "content/static_directives.h"
 #include "content/status_pages.h"
@@ -27,6 +28,7 @@
 #include "filter/gzip_static.h"
 #include "filter/ssi.h"
 #include "filter/sub.h"
+#include "filter/userid.h"
 #include "guard/limit_directives.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
@@ -34,6 +36,7 @@
 #include "proxy/limit_rate.h"
 #include "proxy/mirror.h"
 #include "route/route_options.h"
+#include "script/browser.h"
 #include "script/data_directives.h"
 #include "script/referer.h"
 #include "script/rewrite_directives.h"
@@ -53,6 +56,7 @@ std::span<const config::Feature> features() noexcept {
       kTuningFeature,
       script::kDataFeature,
       script::kRefererFeature,
+      script::kBrowserFeature,
       kHttpTuningFeature,
       route::kFeature,
       tls::kFeature,
@@ -72,13 +76,14 @@ std::span<const config::Feature> features() noexcept {
       admission::kAuthBasicFeature,
       admission::kAuthRequestFeature,
       admission::kLimitExceptFeature,
-      content::kOpenFileFeature,
-      content::kAutoindexFeature,
-      content::kEmptyGifFeature,
+      admission::kSecureLinkFeature,
       guard::kFeature,
       content::kRedirectFeature,
       content::kStatusPageFeature,
       content::kStaticFeature,
+      content::kOpenFileFeature,
+      content::kAutoindexFeature,
+      content::kEmptyGifFeature,
       filter::kAddHeaderFeature,
       filter::kExpiresFeature,
       filter::kAdditionFeature,
@@ -89,6 +94,7 @@ std::span<const config::Feature> features() noexcept {
       filter::kGzipStaticFeature,
       filter::kSubFeature,
       filter::kCharsetFeature,
+      filter::kUserIdFeature,
       accesslog::kAccessLogFeature,
       accesslog::kErrorLogFeature,
   };
@@ -101,6 +107,8 @@ std::span<const script::VariableTable> variables() noexcept {
     std::vector<script::VariableTable> tables(builtin.begin(), builtin.end());
     tables.push_back(content::kFileVariables);
     tables.push_back(filter::kGzipVariables);
+    tables.push_back(admission::kSecureLinkVariables);
+    tables.push_back(filter::kUserIdVariables);
     return tables;
   }();
   return kTables;

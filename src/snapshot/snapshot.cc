@@ -103,9 +103,9 @@ ProcessOptions process_options(const config::Level& root, bool compat) {
 
 // Directives that make variables and are refused so far: what uses their variables is no mistake.
 bool has_unset_variables(std::span<const config::Directive> directives) {
-  constexpr std::string_view kMakers[] = {"set",    "auth_request_set", "perl_set",   "js_set",
-                                          "js_var", "geoip_country",    "geoip_city", "geoip_org",
-                                          "userid", "acme_certificate"};
+  constexpr std::string_view kMakers[] = {"set",        "auth_request_set", "perl_set",
+                                          "js_set",     "js_var",           "geoip_country",
+                                          "geoip_city", "geoip_org",        "acme_certificate"};
   return std::ranges::any_of(directives, [&](const config::Directive& directive) {
     return std::ranges::find(kMakers, directive.name.text) != std::end(kMakers) ||
            has_unset_variables(directive.block);

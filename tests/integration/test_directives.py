@@ -49,6 +49,7 @@ DIRECTIVES = [
     ("alias", {"location"}, "alias @dir@/;"),
     ("index", HTTP, "index a.html /b.html;"),
     ("follow_symlinks", HTTP, "follow_symlinks anywhere;"),
+    ("max_ranges", HTTP, "max_ranges 5;"),
     ("autoindex", HTTP, "autoindex on;"),
     ("autoindex_exact_size", HTTP, "autoindex_exact_size off;"),
     ("autoindex_format", HTTP, "autoindex_format json;"),
@@ -64,7 +65,22 @@ DIRECTIVES = [
     ("open_file_cache_min_uses", HTTP, "open_file_cache_min_uses 2;"),
     ("open_file_cache_valid", HTTP, "open_file_cache_valid 5s;"),
     ("disable_symlinks", HTTP, "disable_symlinks on from=/srv;"),
-    ("max_ranges", HTTP, "max_ranges 5;"),
+    ("secure_link", HTTP, "secure_link $arg_a;"),
+    ("secure_link_md5", HTTP, "secure_link_md5 $uri;"),
+    ("secure_link_secret", HTTP, "secure_link_secret x;"),
+    ("userid", HTTP, "userid on;"),
+    ("userid_domain", HTTP, "userid_domain a.test;"),
+    ("userid_expires", HTTP, "userid_expires 5d;"),
+    ("userid_flags", HTTP, "userid_flags secure httponly;"),
+    ("userid_mark", HTTP, "userid_mark x;"),
+    ("userid_name", HTTP, "userid_name id;"),
+    ("userid_p3p", HTTP, "userid_p3p x;"),
+    ("userid_path", HTTP, "userid_path /x;"),
+    ("userid_service", HTTP, "userid_service 5;"),
+    ("ancient_browser", HTTP, "ancient_browser Lynx;"),
+    ("ancient_browser_value", HTTP, "ancient_browser_value x;"),
+    ("modern_browser", HTTP, "modern_browser gecko 1.8;"),
+    ("modern_browser_value", HTTP, "modern_browser_value x;"),
     ("sendfile", HTTP, "sendfile off;"),
     ("tcp_nopush", HTTP, "tcp_nopush on;"),
     ("add_header", HTTP, "add_header X-A $uri always;"),
@@ -209,7 +225,7 @@ ONCE = [row for row in DIRECTIVES if row[0] not in {
     "proxy_hide_header", "proxy_pass_header", "proxy_redirect", "proxy_set_header",
     "proxy_ssl_conf_command", "proxy_ssl_pin", "ssl_conf_command", "set_real_ip_from", "return", "ssl_certificate",
     "ssl_certificate_key", "upstream", "log_format", "ssl_protocols", "env", "debug_connection",
-    "load_module", "thread_pool", "index"}]
+    "load_module", "thread_pool", "index", "ancient_browser", "modern_browser"}]
 
 
 @pytest.mark.parametrize("name, contexts, line", ONCE, ids=[row[0] for row in ONCE])
