@@ -23,6 +23,7 @@
 #include "cli/errors_command.h"
 #include "cli/manual_page.h"
 #include "cli/proxy_command.h"
+#include "cli/reference.h"
 #include "cli/status_command.h"
 #include "config/diagnostics.h"
 #include "observe/journal.h"
@@ -302,6 +303,15 @@ int run_command(const std::vector<std::string_view>& words) {
   proxy_command->add_flag("--print", proxy.print, "only print the equivalent configuration file");
   proxy_command->add_option("-p,--prefix", line.prefix, "where its files are");
 
+  CLI::App* directives_command = app.add_subcommand(
+      "directives", "The directives and variables of the configuration, or one of them");
+  std::string directive;
+  bool markdown = false;
+  directives_command->add_option("NAME", directive, "a directive, or a variable as '$name'");
+  directives_command->add_flag("--markdown", markdown, "all, as a page of the guide")
+      ->excludes("NAME");
+  add_format(directives_command, format);
+
   CLI::App* version_command = app.add_subcommand("version", "Show version");
   app.add_subcommand("run", "Run; takes nginx's options, see sallyport -h");
   app.require_subcommand(1);
@@ -313,6 +323,11 @@ int run_command(const std::vector<std::string_view>& words) {
     return app.exit(error);
   }
   if (check_command->parsed()) return check(line, format);
+  if (directives_command->parsed()) {
+    return print_reference(directive, markdown                 ? ReferenceForm::markdown
+                                      : format == Format::json ? ReferenceForm::json
+                                                               : ReferenceForm::text);
+  }
   if (version_command->parsed()) {
     fmt::print("sallyport version: sallyport/{}\n", server::version());
     return 0;

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <vector>
 
+#include "cli/reference.h"
 #include "server/build_info.h"
 #include "snapshot/features.h"
 
@@ -91,29 +92,14 @@ The configuration.
 .BR nginx (8)
 )roff";
 
-/// "status_pages" as "Status pages".
-std::string title_of(std::string_view name) {
-  if (name == "tls") return "TLS";
-  if (name == "real_ip") return "Real IP";
-  if (name == "accesslog") return "Access log";
-  if (name == "errorlog") return "Error log";
-  std::string title(name);
-  std::ranges::replace(title, '_', ' ');
-  if (!title.empty() && title.front() >= 'a') {
-    title.front() = static_cast<char>(title.front() - 'a' + 'A');
-  }
-  return title;
-}
-
-std::string call_of(const config::DirectiveSpec& spec) {
-  std::string call = fmt::format("\\fB{}\\fR", escape_roff(spec.name));
-  if (!spec.syntax.empty()) call += " " + escape_roff(spec.syntax);
-  if (spec.block.kind == config::Block::Kind::none) call += ";";
-  return call;
+std::string roff_call(const config::DirectiveSpec& spec) {
+  const std::string call = call_of(spec);
+  return fmt::format("\\fB{}\\fR{}", escape_roff(spec.name),
+                     escape_roff(std::string_view(call).substr(spec.name.size())));
 }
 
 void add_directive(std::string& page, const config::DirectiveSpec& spec) {
-  fmt::format_to(std::back_inserter(page), ".HP 4\n{}\n.RS 4\n{}\n.br\nIn {}.", call_of(spec),
+  fmt::format_to(std::back_inserter(page), ".HP 4\n{}\n.RS 4\n{}\n.br\nIn {}.", roff_call(spec),
                  roff_line(spec.documentation), escape_roff(config::describe(spec.contexts)));
   if (spec.repeat == config::Repeat::repeatable) page += " May be repeated.";
   if (!spec.default_text.empty()) {

@@ -49,13 +49,14 @@ Text request_filename(script::Subject& subject, const script::Suffix& /*none*/) 
 constexpr script::VariableSpec kSpecs[] = {
     {.name = "document_root",
      .get = document_root,
-     .documentation = "The root or the alias of the request's location."},
+     .documentation = "the root or the alias of the request's location"},
     {.name = "realpath_root",
      .get = realpath_root,
-     .documentation = "The same, with all symbolic links resolved."},
+     .documentation =
+         "the root or the alias of the request's location, with all symbolic links resolved"},
     {.name = "request_filename",
      .get = request_filename,
-     .documentation = "The path of the file that the request stands for."},
+     .documentation = "the path of the file that the request stands for"},
 };
 
 }  // namespace

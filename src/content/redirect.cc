@@ -22,13 +22,15 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .contexts = config::kHttpServerLocation,
      .syntax = "on | off",
      .default_text = "on",
-     .documentation = "Whether they have the listener's port, where it is not the scheme's own.",
+     .documentation = "Whether redirects of the proxy's own have the listener's port, where it is "
+                      "not the scheme's own.",
      .set = config::set_flag<&O::with_port>},
     {.name = "server_name_in_redirect",
      .contexts = config::kHttpServerLocation,
      .syntax = "on | off",
      .default_text = "off",
-     .documentation = "Whether they have the first server_name instead of the name that was asked "
+     .documentation = "Whether redirects of the proxy's own have the first server_name instead of "
+                      "the name that was asked "
                       "for.",
      .set = config::set_flag<&O::with_server_name>},
 };

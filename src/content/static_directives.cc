@@ -131,7 +131,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "alias",
      .contexts = Context::location,
      .syntax = "PATH",
-     .documentation = "The same, with PATH in place of the location's path; in a location of a "
+     .documentation = "The directory whose files are served, PATH in place of the location's path; "
+                      "in a location of a "
                       "regular expression, the file itself.",
      .set = set_place<true>},
     {.name = "index",
@@ -196,8 +197,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
     {.name = "tcp_nopush",
      .contexts = kHttpServerLocation,
      .syntax = "on | off",
-     .documentation =
-         "Loads for nginx's sake: a head always leaves with the first bytes of its file.",
+     .documentation = "For nginx's files, without effect: a head always leaves with the first "
+                      "bytes of its file.",
      .set = check_tcp_nopush},
 };
 

@@ -204,7 +204,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .block = config::opens(Context::if_in_location),
      .repeat = config::Repeat::repeatable,
      .syntax = kIfSyntax,
-     .documentation = "The same, and the settings of the block hold from then on.",
+     .documentation = "Runs the rewrite directives of the block where the condition holds, and "
+                      "then has its other settings, too.",
      .set = open_if<Context::if_in_location>},
     {.name = "break",
      .contexts = kBlocks,
