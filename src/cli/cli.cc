@@ -11,10 +11,10 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "cli/check_command.h"
 #include "cli/command_line.h"
 #include "cli/control_commands.h"
 #include "cli/demonstration.h"
@@ -29,8 +29,6 @@
 #include "observe/journal.h"
 #include "server/admin.h"
 #include "server/build_info.h"
-#include "server/listen_check.h"
-#include "server/name_check.h"
 #include "server/opening.h"
 #include "server/paths.h"
 #include "server/pid_file.h"
@@ -79,53 +77,7 @@ void show_version(const CommandLine& line) {
              paths.temporary_directory, ::geteuid() == 0 ? "-UID" : "");
 }
 
-// --- -t, -T, check
-
 enum class Format : bool { text, json };
-
-void print_as_json(const std::string& file, const config::Diagnostics& diagnostics, bool good) {
-  nlohmann::ordered_json json{
-      {"ok", good}, {"file", file}, {"diagnostics", nlohmann::json::array()}};
-  for (const config::Diagnostic& each : diagnostics.list()) {
-    json["diagnostics"].push_back({{"severity", config::name_of(each.severity)},
-                                   {"message", each.message},
-                                   {"file", each.file},
-                                   {"line", each.line},
-                                   {"column", each.column},
-                                   {"source", each.source_line},
-                                   {"hint", each.hint}});
-  }
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-}
-
-int check(const CommandLine& line, Format format) {
-  const server::StartOptions options = start_options(line);
-  const std::string& file = options.paths.configuration;
-  config::Diagnostics diagnostics;
-  const auto opening = server::read_configuration(options, diagnostics);
-  if (opening) server::check_names(*opening->snapshot, diagnostics);
-  if (opening && line.bind) server::check_listeners(*opening->snapshot, diagnostics);
-  const bool good = opening && !diagnostics.has_errors();
-  if (format == Format::json) {
-    print_as_json(file, diagnostics, good);
-    return good ? 0 : 1;
-  }
-  if (!line.quiet || diagnostics.has_errors()) {
-    fmt::print(stderr, "{}", observe::for_stderr(diagnostics.render()));
-  }
-  if (!good) {
-    fmt::print(stderr, "sallyport: configuration file {} test failed\n", file);
-    return 1;
-  }
-  if (!line.quiet) {
-    fmt::print(stderr,
-               "sallyport: the configuration file {} syntax is ok\n"
-               "sallyport: configuration file {} test is successful\n",
-               file, file);
-  }
-  if (line.dump) fmt::print("{}", snapshot::dump(diagnostics));
-  return 0;
-}
 
 // --- -s
 
@@ -192,7 +144,7 @@ int run_nginx_way(std::span<const std::string_view> words, std::vector<std::stri
     if (!line->test) return 0;
   }
   if (!line->signal.empty()) return send_signal(*line);
-  if (line->test) return check(*line, Format::text);
+  if (line->test) return run_check(*line, start_options(*line), {});
   return serve(*line, std::move(command));
 }
 
@@ -226,6 +178,12 @@ int run_command(const std::vector<std::string_view>& words) {
   check_command->add_option("-g,--global", line.directives, "global directives");
   check_command->add_flag("--dump", line.dump, "print the whole configuration");
   check_command->add_flag("!--no-bind", line.bind, "leave addresses alone: for another machine");
+  bool verbose = false;
+  std::string from;
+  check_command->add_flag("-v,--verbose", verbose, "also which directives have no meaning here");
+  check_command
+      ->add_option("--from", from, "also which differences from that server touch the file")
+      ->check(CLI::IsMember({"nginx"}));
   check_command->add_flag("-q,--quiet", line.quiet, "only errors");
   add_format(check_command, format);
 
@@ -322,7 +280,11 @@ int run_command(const std::vector<std::string_view>& words) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
-  if (check_command->parsed()) return check(line, format);
+  if (check_command->parsed()) {
+    return run_check(
+        line, start_options(line),
+        {.json = format == Format::json, .verbose = verbose, .from_nginx = !from.empty()});
+  }
   if (directives_command->parsed()) {
     return print_reference(directive, markdown                 ? ReferenceForm::markdown
                                       : format == Format::json ? ReferenceForm::json

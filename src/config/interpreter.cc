@@ -82,7 +82,10 @@ void Walk::without_spec(const Directive& directive, Context context) {
                        fmt::format("\"{}\" directive is not supported yet", name), std::move(hint));
     return;
   }
-  const ContextSet elsewhere = vocabulary_.contexts_of(name);
+  ContextSet elsewhere;
+  for (const DirectiveSpec* spec : vocabulary_.find(name)) elsewhere = elsewhere | spec->contexts;
+  // Where it would be refused is no advice.
+  if (elsewhere.empty()) elsewhere = vocabulary_.contexts_of(name);
   if (!elsewhere.empty()) {
     diagnostics_.error(
         directive.name.at, fmt::format("\"{}\" directive is not allowed here", name),

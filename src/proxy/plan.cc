@@ -150,7 +150,10 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
                   base::lower(plan.target.authority)];
     if (shared == nullptr) {
       if (!endpoint->address) {
-        names_.push_back({.host = endpoint->host, .written = endpoint->name, .at = at});
+        names_.push_back({.host = endpoint->host,
+                          .written = endpoint->name,
+                          .at = at,
+                          .similar = similar_group(plan.target.authority)});
       }
       shared = std::make_shared<const upstream::ClusterSpec>(
           upstream::implicit_cluster(*std::move(endpoint), scheme_port, plan.keep_alive, lookup));
@@ -158,6 +161,14 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
     plan.cluster = shared;
   }
   use(plan.cluster);
+}
+
+std::string PlanMaker::similar_group(std::string_view name) const {
+  constexpr std::size_t kLongestName = 64;
+  if (name.size() > kLongestName) return {};
+  std::vector<std::string_view> known;
+  for (const auto& [group, spec] : groups_) known.push_back(group);
+  return std::string(base::nearest(base::lower(name), known).value_or(""));
 }
 
 void PlanMaker::use(const std::shared_ptr<const upstream::ClusterSpec>& cluster) {

@@ -148,6 +148,8 @@ class PlanMaker {
   [[nodiscard]] script::Value compile(const config::Word& word) {
     return script::Value::compile(word, variables_, diagnostics_);
   }
+  /// The group whose name is most like `name`; empty if none is.
+  [[nodiscard]] std::string similar_group(std::string_view name) const;
   void use(const std::shared_ptr<const upstream::ClusterSpec>& cluster);
 
   script::Variables& variables_;

@@ -1,11 +1,14 @@
 #include "route/route_builder.h"
 
+#include "route/unreachable.h"
+
 namespace route {
 
 RouteTable build_routes(const config::Level& server, script::Variables& variables,
                         config::Diagnostics& diagnostics,
                         bool (*redirects_slash)(const config::Level& location)) {
   RouteTable table;
+  warn_of_unreachable(server, diagnostics);
   for (const auto& level : server.children()) {
     const auto* options = level->find<LocationOptions>();
     if (level->context() != config::Context::location || options == nullptr) continue;

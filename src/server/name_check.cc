@@ -46,10 +46,14 @@ void report(const Question& question, bool is_error, config::Diagnostics& diagno
   const std::string why = question.answer && !question.answer->error().context.empty()
                               ? std::string(question.answer->error().context)
                               : "no answer in time";
-  if (is_error) return diagnostics.error(name.at, message, why + ": correct the name or the DNS");
+  const std::string meant =
+      name.similar.empty() ? "" : fmt::format("did you mean the upstream \"{}\"? ", name.similar);
+  if (is_error) {
+    return diagnostics.error(name.at, message, meant + why + ": correct the name or the DNS");
+  }
   diagnostics.warning(
       name.at, message,
-      fmt::format("{}: until it is found, {}", why,
+      fmt::format("{}{}: until it is found, {}", meant, why,
                   is_upstream ? "its requests are answered 502" : "nothing is looked up there"));
 }
 

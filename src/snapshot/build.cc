@@ -76,6 +76,7 @@ class Builder {
         diagnostics_(diagnostics),
         logs_(logs),
         built_(built),
+        upstreams_(groups),
         plans_(variables, groups, diagnostics, flags),
         static_{variables, diagnostics, flags.compat_nginx, std::move(default_root),
                 static_location} {}
@@ -101,6 +102,7 @@ class Builder {
   config::Diagnostics& diagnostics_;
   accesslog::LogCompiler& logs_;
   Built& built_;
+  const upstream::Groups& upstreams_;
   proxy::PlanMaker plans_;
   content::StaticSurroundings static_;
   std::map<std::string, proxy::ListenGroup*> groups_;  // by address
@@ -166,6 +168,7 @@ void Builder::build(Level& http) {
   }
   finish_groups();
   keep_client_hellos();
+  upstream::warn_of_unused(http, upstreams_, plans_.clusters(), diagnostics_);
   built_.listing.clusters = plans_.clusters();
   built_.listing.client_policies = plans_.policies();
   built_.listing.client_certificates = plans_.client_certificates();

@@ -41,6 +41,7 @@ struct NameInUse {
   std::string written;  // as the configuration has it: "app.example:8080"
   config::Position at;
   io::DnsOptions dns{};  // who is asked
+  std::string similar{};  // the upstream block that was perhaps meant; empty: none
   bool is_service = false;  // `host` is a service's name
 };
 

@@ -298,4 +298,18 @@ Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostic
   return groups;
 }
 
+void warn_of_unused(const config::Level& http, const Groups& groups,
+                    const std::vector<std::shared_ptr<const ClusterSpec>>& used,
+                    config::Diagnostics& diagnostics) {
+  if (diagnostics.has_errors()) return;
+  for (const auto& level : http.children()) {
+    const auto* options = level->find<GroupOptions>();
+    if (level->context() != Context::upstream || options == nullptr) continue;
+    const auto group = groups.find(base::lower(options->name));
+    if (group == groups.end() || std::ranges::find(used, group->second) != used.end()) continue;
+    diagnostics.warning(level->where(), "upstream \"" + options->name + "\" is not used",
+                        "no proxy_pass names it");
+  }
+}
+
 }  // namespace upstream

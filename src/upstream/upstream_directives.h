@@ -23,4 +23,10 @@ using Groups = std::map<std::string, std::shared_ptr<const ClusterSpec>, std::le
 [[nodiscard]] Groups collect_groups(const config::Level& root, config::Diagnostics& diagnostics,
                                     const config::BuildFlags& flags, std::vector<NameInUse>& names);
 
+/// Warns of the groups of `http` that are not among `used`. Not after errors: what uses a group may
+/// be what was refused.
+void warn_of_unused(const config::Level& http, const Groups& groups,
+                    const std::vector<std::shared_ptr<const ClusterSpec>>& used,
+                    config::Diagnostics& diagnostics);
+
 }  // namespace upstream
