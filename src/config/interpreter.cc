@@ -77,9 +77,12 @@ void Walk::without_spec(const Directive& directive, Context context) {
       return;
     }
     std::string hint(known->hint);
+    if (hint.empty() && known->stage.empty()) hint = "remove it";
     if (hint.empty()) hint = fmt::format("remove it; it is planned for stage \"{}\"", known->stage);
     diagnostics_.error(directive.name.at,
-                       fmt::format("\"{}\" directive is not supported yet", name), std::move(hint));
+                       fmt::format("\"{}\" directive is not supported{}", name,
+                                   known->stage.empty() ? "" : " yet"),
+                       std::move(hint));
     return;
   }
   ContextSet elsewhere;

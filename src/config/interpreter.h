@@ -22,7 +22,7 @@ struct UnsupportedSpec {
   };
   std::string_view name;
   ContextSet contexts;
-  std::string_view stage;  // the part of the plan that brings it
+  std::string_view stage;  // the part of the plan that brings it; empty: none does
   Policy policy = Policy::refused;
   std::string_view hint;  // what to do meanwhile
 };

@@ -124,6 +124,61 @@ Lexer::Statement Lexer::next() {
   }
 }
 
+bool Lexer::skip_lua_block() {
+  const Position at = position();
+  for (std::size_t depth = 1; !at_end();) {
+    const char c = peek();
+    if (c == '[' && skip_long_bracket()) continue;
+    if (c == '-' && text_.substr(at_).starts_with("--")) {
+      skip_lua_comment();
+      continue;
+    }
+    advance();
+    if (c == '"' || c == '\'') {
+      while (!at_end() && peek() != c && peek() != '\n') {
+        if (peek() == '\\') {
+          skip_escaped();
+        } else {
+          advance();
+        }
+      }
+      if (!at_end()) advance();
+    }
+    if (c == '{') ++depth;
+    if (c == '}' && --depth == 0) return true;
+  }
+  error(position(), "unexpected end of file, expecting \"}\"",
+        fmt::format("the block of Lua that begins in line {} is not closed", at.line));
+  abandon();
+  return false;
+}
+
+// "[[ ... ]]", "[=[ ... ]=]" and so on. False: none begins here.
+bool Lexer::skip_long_bracket() noexcept {
+  const std::string_view rest = text_.substr(at_);
+  const std::size_t level = rest.find_first_not_of('=', 1);
+  if (level == std::string_view::npos || rest[level] != '[') return false;
+  std::string_view equals = rest.substr(1, level - 1);
+  while (!at_end()) {
+    advance();
+    const std::string_view here = text_.substr(at_);
+    if (!here.starts_with(']')) continue;
+    if (!here.substr(1).starts_with(equals) || !here.substr(1 + equals.size()).starts_with(']')) {
+      continue;
+    }
+    for (std::size_t i = 0; i < equals.size() + 2; ++i) advance();
+    return true;
+  }
+  return true;
+}
+
+void Lexer::skip_lua_comment() noexcept {
+  advance();
+  advance();
+  if (!at_end() && peek() == '[' && skip_long_bracket()) return;
+  while (!at_end() && peek() != '\n') advance();
+}
+
 void Lexer::skip_spaces_and_comments() noexcept {
   while (!at_end()) {
     if (peek() == '#') {

@@ -39,6 +39,10 @@ class Lexer {
 
   [[nodiscard]] Statement next();
 
+  /// Behind a block_start: skips a block of Lua, whose braces balance outside of its strings and
+  /// comments. False: the text ended first, which was reported.
+  [[nodiscard]] bool skip_lua_block();
+
   /// From now on next() says end_of_text: what follows could not be made sense of.
   void abandon() noexcept { abandoned_ = true; }
   [[nodiscard]] bool abandoned() const noexcept { return abandoned_; }
@@ -49,6 +53,8 @@ class Lexer {
   [[nodiscard]] Position position() const noexcept;
   void advance() noexcept;
   void skip_escaped() noexcept;
+  [[nodiscard]] bool skip_long_bracket() noexcept;
+  void skip_lua_comment() noexcept;
 
   void skip_spaces_and_comments() noexcept;
   void read_word(std::vector<Word>& words);

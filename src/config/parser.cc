@@ -163,6 +163,11 @@ void Parser::open_block(Lexer& lexer, Lexer::Statement statement, std::vector<Di
   }
   directive.has_block = true;
   directive.block_start = start;
+  // Not directives but Lua, which is to be refused by name and not for its syntax.
+  if (directive.name.text.ends_with("_by_lua_block")) {
+    if (lexer.skip_lua_block()) out.push_back(std::move(directive));
+    return;
+  }
   ++depth_;
   statements(lexer, &directive, directive.block);
   --depth_;

@@ -305,5 +305,25 @@ TEST(Parser, TakesPlainDirectivesOnTheCommandLine) {
   EXPECT_THAT(parsed.tree.directives, SizeIs(2));
 }
 
+TEST(Parser, PassesOverLuaSoThatItIsRefusedByName) {
+  for (const std::string code :
+       {"ngx.say(\"hi\")", "local t = { a = { b = 1 } }", "x = '}' y = \"\\\"}\"", "-- }\n x = 1",
+        "--[[ } \n ]] x = 1", "x = [==[ } ]] ]==]", "t = { [1] = a[b[1]] }", ""}) {
+    Parsed parsed("content_by_lua_block { " + code + " }\nnext;");
+    EXPECT_THAT(parsed.errors(), IsEmpty()) << code;
+    ASSERT_EQ(parsed.tree.directives.size(), 2U) << code;
+    EXPECT_TRUE(parsed.tree.directives[0].block.empty()) << code;
+    EXPECT_EQ(parsed.tree.directives[1].name.text, "next") << code;
+  }
+}
+
+TEST(Parser, SaysWhereLuaBeganThatDoesNotEnd) {
+  for (const std::string code : {"{ x", "[[ }", "\"\\", "--", "{ '"}) {
+    Parsed parsed("a;\nlog_by_lua_block {" + code);
+    EXPECT_THAT(parsed.errors(), ElementsAre(HasSubstr("unexpected end of file"))) << code;
+    EXPECT_THAT(parsed.diagnostics.list()[0].hint, HasSubstr("begins in line 2")) << code;
+  }
+}
+
 }  // namespace
 }  // namespace config

@@ -116,6 +116,13 @@ constexpr std::string_view kNoModules = "nginx's modules are made for nginx, and
 constexpr Module kModules[] = {
     {"ngx_http_realip_module", "real_ip_header and its kind are built in", {}},
     {"ngx_http_ssl_module", "TLS is built in", {}},
+    {"ngx_http_stub_status_module", "stub_status is built in", {}},
+    {"ngx_http_headers_more_filter_module",
+     {},
+     "add_header, proxy_hide_header and proxy_set_header change headers"},
+    {"ngx_http_brotli_filter_module", {}, "responses are not compressed yet"},
+    {"ngx_http_brotli_static_module", {}, "responses are not compressed yet"},
+    {"ndk_http_module", {}, "programs inside the proxy are not supported: use a backend"},
     {"ngx_stream_module", {}, "L4 proxying is not part of the program yet"},
     {"ngx_stream_ssl_preread_module", {}, "L4 proxying is not part of the program yet"},
     {"ngx_mail_module", {}, "mail proxying is not part of the program"},
@@ -139,7 +146,10 @@ void load_module(Binding& binding) {
     return binding.error_at(0, fmt::format("the module \"{}\" cannot be loaded", name),
                             fmt::format("{}: remove the line, and what needs it", kNoModules));
   }
-  if (!known->built_in.empty()) return tell(binding, known->built_in);
+  if (!known->built_in.empty()) {
+    return binding.diagnostics.notice(
+        binding.where(), fmt::format("\"load_module\" is not needed: {}", known->built_in));
+  }
   binding.error_at(0, fmt::format("the module \"{}\" cannot be loaded: {}", name, known->missing),
                    fmt::format("{}: remove the line, and what needs it", kNoModules));
 }
