@@ -21,6 +21,7 @@
 #include "cli/demonstration_backend.h"
 #include "cli/diff_command.h"
 #include "cli/errors_command.h"
+#include "cli/explain_command.h"
 #include "cli/manual_page.h"
 #include "cli/proxy_command.h"
 #include "cli/reference.h"
@@ -270,6 +271,21 @@ int run_command(const std::vector<std::string_view>& words) {
       ->excludes("NAME");
   add_format(directives_command, format);
 
+  CLI::App* explain_command =
+      app.add_subcommand("explain", "Which way a request would take, and why; nothing is sent");
+  ExplainOptions explained;
+  explain_command->add_option("REQUEST", explained.request, "'GET https://host/path'")->required();
+  explain_command->add_option("-H,--header", explained.headers, "'Name: value'; may be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  explain_command->add_option("--from", explained.from, "the client's address")
+      ->capture_default_str();
+  explain_command->add_option("--assume", explained.assumptions, "auth=200, auth=401 or auth=403");
+  explain_command->add_option("-c,--configuration", line.configuration, "configuration file");
+  explain_command->add_option("-p,--prefix", line.prefix, "prefix path");
+  explain_command->add_option("-g,--global", line.directives, "global directives");
+  add_format(explain_command, format);
+
   CLI::App* version_command = app.add_subcommand("version", "Show version");
   app.add_subcommand("run", "Run; takes nginx's options, see sallyport -h");
   app.require_subcommand(1);
@@ -284,6 +300,10 @@ int run_command(const std::vector<std::string_view>& words) {
     return run_check(
         line, start_options(line),
         {.json = format == Format::json, .verbose = verbose, .from_nginx = !from.empty()});
+  }
+  if (explain_command->parsed()) {
+    explained.json = format == Format::json;
+    return run_explain(start_options(line), explained);
   }
   if (directives_command->parsed()) {
     return print_reference(directive, markdown                 ? ReferenceForm::markdown

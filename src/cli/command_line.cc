@@ -100,6 +100,7 @@ std::string help_text() {
       "  reload        : read the configuration again, and wait for the outcome\n"
       "  diff          : what another configuration would change\n"
       "  apply         : serve another configuration on trial\n"
+      "  explain       : which way a request would take, and why\n"
       "  directives    : every directive and variable, or one of them\n"
       "  reopen        : open the logs anew, after a rotation\n"
       "  version       : show version\n"

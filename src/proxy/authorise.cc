@@ -60,7 +60,7 @@ struct Refusal {
 async::Task<Answer> answer_refusal(Context& context, Refusal refusal) {
   if (refusal.status != 401) co_return Answer{.status = refusal.status};
   const auto& options = context.level->get<admission::SatisfyOptions>();
-  if (options.auth_delay->count() > 0) {
+  if (options.auth_delay->count() > 0 && context.recorder == nullptr) {
     log(context, Level::info, "delaying unauthorized request");
     if (!co_await wait(context, *options.auth_delay)) co_return client_left(context);
   }
@@ -80,8 +80,21 @@ unsigned status_of(AuthVerdict::Kind kind) {
   return 500;
 }
 
+// What is assumed instead of a check, for the recorder.
+std::optional<AuthVerdict> assumed_verdict(const Context& context) {
+  if (context.recorder == nullptr) return std::nullopt;
+  const auto status = context.recorder->assumed_password();
+  if (!status) return std::nullopt;
+  switch (*status) {
+    case 401: return AuthVerdict{.kind = AuthVerdict::Kind::unauthorised};
+    case 403: return AuthVerdict{.kind = AuthVerdict::Kind::forbidden};
+    default: return AuthVerdict{.kind = AuthVerdict::Kind::passed};
+  }
+}
+
 // With the client watched: a slow password may wait its turn.
 async::Task<AuthVerdict> ask_password(Context& context) {
+  if (const auto assumed = assumed_verdict(context)) co_return *assumed;
   auto& desk = context.worker.passwords;
   if (desk == nullptr) {
     desk = std::make_shared<admission::PasswordDesk>(context.worker.loop, context.worker.counters);
@@ -110,8 +123,19 @@ void keep_challenges(Context& context, const exchange::Exchange& answered) {
   context.kept_fields = kept;
 }
 
+// What is assumed of a subrequest's answer, for the recorder: that it lets the request pass, unless
+// it is told otherwise.
+Refusal assumed_refusal(Context& context) {
+  const unsigned status = context.recorder->assumed_password().value_or(200);
+  context.tell(Recorder::Step::subrequest, status == 200   ? "the request passes"
+                                           : status == 401 ? "refused with 401"
+                                                           : "refused with 403");
+  return {.status = status == 200 ? 0 : status};
+}
+
 // nginx's auth_request. 499: the client has left meanwhile.
 async::Task<Refusal> ask_by_subrequest(Context& context, const admission::AuthRequestPlan& plan) {
+  if (context.recorder != nullptr) co_return assumed_refusal(context);
   if (!take_subrequest(context, plan.path)) co_return Refusal{.status = 500};
   async::Scope scope(co_await async::current_scope());
   const ClientWatch watch(context.client, scope);
@@ -139,7 +163,9 @@ void apply_limit_except(Context& context) noexcept {
   if (context.location == nullptr) return;
   const config::Level& own = *context.location->level;
   const config::Level& level = admission::level_for(own, context.exchange.request.method);
-  if (&level != &own) context.level = &level;
+  if (&level == &own) return;
+  context.level = &level;
+  context.tell(Recorder::Step::method);
 }
 
 bool has_limits(const Context& context) noexcept { return guard::has_limits(*context.level); }
@@ -151,6 +177,7 @@ async::Task<Step> keep_limits(Context& context) {
   LimitVerdict verdict = guard::limit_requests(*context.level, exchange, zones, context.now());
   tell(context, verdict);
   if (verdict.kind == LimitVerdict::Kind::refuse) {
+    context.tell(Recorder::Step::limits, "refused by limit_req");
     context.count(Counter::limit_req);
     co_return Answer{.status = verdict.status};
   }
@@ -160,7 +187,9 @@ async::Task<Step> keep_limits(Context& context) {
   }
   verdict = guard::limit_connections(*context.level, exchange, zones, context.slots);
   tell(context, verdict);
-  if (verdict.kind != LimitVerdict::Kind::refuse) co_return std::nullopt;
+  const bool refused = verdict.kind == LimitVerdict::Kind::refuse;
+  context.tell(Recorder::Step::limits, refused ? "refused by limit_conn" : "passed");
+  if (!refused) co_return std::nullopt;
   context.count(Counter::limit_conn);
   co_return Answer{.status = verdict.status};
 }
@@ -181,19 +210,25 @@ async::Task<Step> check_access(Context& context) {
   Refusal refused;
   switch (admission::check_access(level, context.exchange.remote)) {
     case Access::allowed:
+      context.tell(Recorder::Step::access, "allowed");
       if (any) co_return std::nullopt;
       break;
     case Access::denied:
+      context.tell(Recorder::Step::access, "denied");
       if (!any) {
         tell_denied(context);
         co_return Answer{.status = 403};
       }
       refused.status = 403;
       break;
-    case Access::none: break;
+    case Access::none: context.tell(Recorder::Step::access, "no rule fits"); break;
   }
   AuthVerdict verdict;
   if (admission::asks_password(level)) verdict = co_await ask_password(context);
+  if (verdict.kind != AuthVerdict::Kind::not_asked) {
+    context.tell(Recorder::Step::password,
+                 status_of(verdict.kind) == 0 ? "the password is right" : "refused");
+  }
   if (verdict.kind == AuthVerdict::Kind::cancelled) co_return client_left(context);
   if (verdict.kind == AuthVerdict::Kind::passed && any) co_return std::nullopt;
   if (const unsigned status = status_of(verdict.kind); status != 0) {

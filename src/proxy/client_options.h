@@ -76,18 +76,18 @@ struct ClientOptions {
   config::Setting<std::vector<base::Network>> trusted_proxies;
 
   auto settings(this auto& self) {
-    return std::tie(self.header_buffer_size, self.large_buffer_count, self.large_buffer_size,
-                    self.max_headers, self.header_timeout, self.max_body_size, self.body_timeout,
-                    self.body_buffer_size, self.body_in_file_only, self.body_temp_path,
-                    self.max_discard_size, self.max_chunk_extensions, self.max_trailer_fields,
-                    self.max_trailer_size, self.body_min_rate, self.send_timeout,
-                    self.send_min_rate, self.keepalive_timeout, self.keepalive_header,
-                    self.keepalive_min_timeout, self.keepalive_time, self.keepalive_requests,
-                    self.keepalive_disable, self.lingering_close, self.lingering_time,
-                    self.lingering_timeout, self.reset_timed_out, self.server_tokens,
-                    self.tcp_nodelay, self.log_not_found, self.log_subrequest, self.chunked,
-                    self.ignore_invalid_headers, self.underscores_in_headers, self.merge_slashes, self.max_subrequests,
-                    self.default_type, self.encoded_slash, self.trusted_proxies);
+    return std::tie(
+        self.header_buffer_size, self.large_buffer_count, self.large_buffer_size, self.max_headers,
+        self.header_timeout, self.max_body_size, self.body_timeout, self.body_buffer_size,
+        self.body_in_file_only, self.body_temp_path, self.max_discard_size,
+        self.max_chunk_extensions, self.max_trailer_fields, self.max_trailer_size,
+        self.body_min_rate, self.send_timeout, self.send_min_rate, self.keepalive_timeout,
+        self.keepalive_header, self.keepalive_min_timeout, self.keepalive_time,
+        self.keepalive_requests, self.keepalive_disable, self.lingering_close, self.lingering_time,
+        self.lingering_timeout, self.reset_timed_out, self.server_tokens, self.tcp_nodelay,
+        self.log_not_found, self.log_subrequest, self.chunked, self.ignore_invalid_headers,
+        self.underscores_in_headers, self.merge_slashes, self.max_subrequests, self.default_type,
+        self.encoded_slash, self.trusted_proxies);
   }
 };
 

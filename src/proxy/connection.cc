@@ -246,6 +246,7 @@ async::Task<bool> HttpConnection::exchange_one() {
       .body = limited,
       .direct = sender,
       .client = stream_,
+      .recorder = worker_.recorder,
       .pipelined = exchange.request.body.has_body() ? std::string_view{} : body.leftover()};
   context.server = first;
   context.level = first->level;
@@ -355,6 +356,7 @@ void HttpConnection::write_access_log(Context& context, const http::h1::Response
 
 // Once for each exchange: byte counts, counters, the access log.
 void HttpConnection::finish(Context& context, const http::h1::ResponseSender& sender) {
+  if (context.recorder != nullptr) return context.recorder->finished(context);
   write_access_log(context, sender);
   const exchange::Exchange& exchange = context.exchange;
   worker_.counters.add(observe::response_counter(exchange.response.status));

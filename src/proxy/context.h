@@ -18,6 +18,7 @@
 #include "observe/error_log.h"
 #include "proxy/client_options.h"
 #include "proxy/pace.h"
+#include "proxy/recorder.h"
 #include "proxy/site.h"
 #include "proxy/worker.h"
 #include "route/route_table.h"
@@ -48,6 +49,7 @@ struct Context {
   RequestBody& body;
   http::Responder& direct;         // to the client; how to respond: responder()
   io::Stream& client;              // for tunnels, and to see the client leave
+  Recorder* recorder = nullptr;    // whom steps are told; null where requests are served
   std::string_view pipelined{};    // what the client sent behind a request without a body
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
   Context* parent = nullptr;       // of a subrequest: for whom it is made
@@ -111,6 +113,9 @@ struct Context {
   void cut_off() noexcept {
     if (parent == nullptr) return client.abort();
     is_cut_off = true;
+  }
+  void tell(Recorder::Step step, std::string_view detail = {}) const {
+    if (recorder != nullptr) recorder->tell(step, *this, detail);
   }
   /// Times for variables, as of now.
   void take_time() noexcept {

@@ -136,7 +136,8 @@ class Finder {
     if (!file) {
       const int code = file.error().os_error;
       if (code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG) {
-        static_cast<void>(refuse_file(context_, file.error(), packed.shown, "open()"));  // for the log
+        static_cast<void>(
+            refuse_file(context_, file.error(), packed.shown, "open()"));  // for the log
       }
       return false;
     }

@@ -75,6 +75,7 @@ class Forwarder {
   [[nodiscard]] bool has_whole_body() const noexcept;
   void choose_socket();
   async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
+  [[nodiscard]] std::optional<Answer> tell_recorder();
   [[nodiscard]] bool begin_anew();
   [[nodiscard]] bool choose_certificate();
   [[nodiscard]] std::optional<Verdict> take_over();
@@ -156,6 +157,7 @@ async::Task<std::optional<Answer>> Forwarder::run() {
         "proxy_ssl_trusted_certificate");
     co_return Answer{.status = 502};
   }
+  if (context_.recorder != nullptr) co_return tell_recorder();
   if (!plan_.dynamic) co_return co_await attempts_at(context_.site.cluster(*plan_.cluster));
   if (destination_.group != nullptr) co_return co_await attempts_at(*destination_.group);
   auto cluster = context_.site.dynamic_clusters().find_or_make(
@@ -166,6 +168,15 @@ async::Task<std::optional<Answer>> Forwarder::run() {
     co_return Answer{.status = 500};
   }
   co_return co_await attempts_at(**cluster);
+}
+
+// Instead of a backend.
+std::optional<Answer> Forwarder::tell_recorder() {
+  const std::string_view name =
+      destination_.https ? plan_.tls_name.evaluate(exchange_) : std::string_view();
+  if (auto answer = failed_evaluation(context_)) return answer;
+  context_.recorder->forwarded(context_, plan_, destination_, request_, name);
+  return Answer{.status = 200, .close_silently = true};
 }
 
 // Another backend was asked before an internal redirect. False: there have been too many.

@@ -5,6 +5,7 @@ namespace proxy {
 
 void log(const Context& context, observe::Level level, std::string_view message,
          std::string_view upstream) {
+  if (context.recorder != nullptr) return context.recorder->logged(level, message);
   const auto own = accesslog::error_log_of(*context.level, context.site.listing().error_log);
   const observe::ErrorLog& sink = *own;
   if (!sink.enabled(level)) return;

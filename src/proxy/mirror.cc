@@ -56,6 +56,10 @@ bool has_mirrors(const Context& context) noexcept {
 
 async::Task<std::optional<Answer>> start_mirrors(Context& context) {
   const auto& options = context.level->get<MirrorOptions>();
+  if (context.recorder != nullptr) {
+    for (const std::string& path : *options.paths) context.tell(Recorder::Step::mirror, path);
+    co_return std::nullopt;
+  }
   if (*options.request_body && context.held == nullptr && !context.body_refused &&
       context.exchange.request.body.has_body()) {
     const ClientOptions& client = context.client_options();

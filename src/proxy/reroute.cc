@@ -1,5 +1,7 @@
 #include "proxy/reroute.h"
 
+#include <string>
+
 #include "base/text.h"
 #include "content/error_page_directive.h"
 #include "http/path.h"
@@ -29,6 +31,7 @@ Step go_to_named(Context& context, std::string_view name) {
   context.location = location;
   context.level = location->level;
   context.reroute = Reroute::named;
+  context.tell(Recorder::Step::redirect, name);
   return std::nullopt;
 }
 
@@ -65,6 +68,7 @@ Step redirect_internally(Context& context, std::string_view path, std::string_vi
   exchange.path_is_routed = true;
   exchange.internal = true;
   context.reroute = Reroute::redirect;
+  context.tell(Recorder::Step::redirect, path);
   return std::nullopt;
 }
 
@@ -115,6 +119,10 @@ Step apply_error_page(Context& context, Answer answer) {
   context.take_time();
   const std::string_view target = page.target.evaluate(context.exchange);
   context.forced_status = page.shown.value_or(answer.status);
+  if (context.recorder != nullptr) {
+    context.tell(Recorder::Step::error_page,
+                 context.exchange.arena.join(std::to_string(answer.status), ": ", target));
+  }
   if (target.starts_with('/') || target.starts_with('@')) {
     if (target.starts_with('/')) become_get(context.exchange.request);
     return go_to(context, target);

@@ -125,8 +125,7 @@ bool finish_head(Context& context, http::Then between) {
   context.filtered.reset();  // of a response that was begun and not sent
   choose_framing(context);
   return add_keep_alive_hint(context) && add_kept_fields(context) &&
-         filter::apply_add_header(*context.level, context.exchange) &&
-         add_user_id(context) &&
+         filter::apply_add_header(*context.level, context.exchange) && add_user_id(context) &&
          start_filters(context, between);
 }
 

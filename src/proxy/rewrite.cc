@@ -16,7 +16,8 @@ using script::Outcome;
 
 class RewriteHost final : public script::Host {
  public:
-  explicit RewriteHost(Context& context) noexcept : context_(context) {}
+  explicit RewriteHost(Context& context) noexcept
+      : Host(context.recorder != nullptr), context_(context) {}
 
   bool test_file(script::FileTest test, std::string_view path) override {
     struct stat status{};
@@ -37,7 +38,10 @@ class RewriteHost final : public script::Host {
     return false;
   }
   void enter(const config::Level& level) override { context_.level = &level; }
-  void trace(std::string_view text) override { log(context_, Level::notice, text); }
+  void trace(std::string_view text) override {
+    if (context_.recorder != nullptr) return context_.tell(Recorder::Step::rewrite, text);
+    log(context_, Level::notice, text);
+  }
   void warn(std::string_view text) override { log(context_, Level::warn, text); }
   void fail(std::string_view text) override { log(context_, Level::error, text); }
 
@@ -49,6 +53,11 @@ Answer answer_of(Context& context, const script::Return& said) {
   exchange::Exchange& exchange = context.exchange;
   Answer answer{.status = said.status, .close_silently = said.status == 444};
   const std::string_view text = said.text.evaluate(exchange);
+  if (context.recorder != nullptr) {
+    context.tell(
+        Recorder::Step::rewrite,
+        exchange.arena.join("return ", std::to_string(said.status), text.empty() ? "" : " ", text));
+  }
   if (said.is_redirect) {
     answer.location = text;
   } else if (said.has_text) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "admission/real_ip.h"
+#include "content/file_path.h"
 #include "content/try_files.h"
 #include "http/path.h"
 #include "proxy/authorise.h"
@@ -85,6 +86,7 @@ Step canonicalise(Context& context) {
     return Answer{.status = 400};
   }
   exchange.uri = *path;
+  context.tell(Recorder::Step::path);
   return std::nullopt;
 }
 
@@ -100,10 +102,15 @@ Step find_location(Context& context) {
   context.location = match->location;
   context.level = context.location != nullptr ? context.location->level : context.server->level;
   exchange.path_is_routed = true;
+  context.tell(Recorder::Step::location);
   const auto* closed = context.level->find<content::InternalOptions>();
-  if (closed != nullptr && closed->internal && !exchange.internal) return Answer{.status = 404};
+  if (closed != nullptr && closed->internal && !exchange.internal) {
+    context.tell(Recorder::Step::answer, "404: the location is for internal redirects only");
+    return Answer{.status = 404};
+  }
   if (!match->redirect_to_slash) return std::nullopt;
   const auto path = http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
+  context.tell(Recorder::Step::answer, "301: the location's name is the path and a slash");
   const std::string_view question = exchange.args.empty() ? "" : "?";
   return Answer{.status = 301, .location = exchange.arena.join(path, "/", question, exchange.args)};
 }
@@ -117,10 +124,20 @@ Step inspect(Context& /*context*/) { return std::nullopt; }  // waf
 // connection can't be used for another request.
 void drop_body(Context& context);
 
+void tell_file(Context& context, const content::StaticPlan& plan) {
+  if (context.recorder == nullptr) return;
+  const auto path = content::find_path(plan, context.exchange, context.exchange.encoded_slash);
+  context.tell(Recorder::Step::file, path ? path->shown : "no file can have such a name");
+}
+
 // A file, where the location has a root.
 async::Task<Step> serve_file(Context& context) {
   const auto* plan = context.level->find<content::StaticPlan>();
-  if (plan == nullptr) co_return Answer{.status = 404};
+  if (plan == nullptr) {
+    context.tell(Recorder::Step::answer, "404: neither proxy_pass nor root holds here");
+    co_return Answer{.status = 404};
+  }
+  tell_file(context, *plan);
   StaticContent found = co_await find_static(context, *plan);
   if (!found.file) co_return found.answer;
   drop_body(context);
@@ -188,6 +205,7 @@ async::Task<Step> pass_phases(Context& context) {
     co_return may ? Step() : Step(Answer{.status = 500});
   }
   if (context.location != nullptr && context.parent == nullptr) identify_client(context);
+  context.tell(Recorder::Step::client);
   if (has_limits(context)) answer = co_await guard_request(context);
   if (!answer && is_restricted(context)) answer = co_await authorise(context);
   if (!answer) answer = inspect(context);
@@ -209,6 +227,7 @@ void select_server(Context& context) {
   context.level = context.server->level;
   exchange.server_name = context.server->name;
   drop_invalid_fields(context);
+  context.tell(Recorder::Step::server);
 }
 
 async::Task<void> serve(Context& context) {

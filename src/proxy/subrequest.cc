@@ -106,6 +106,7 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
                .body = body_,
                .direct = responder_,
                .client = parent.client,
+               .recorder = parent.recorder,
                .parent = &parent} {
   exchange::Exchange& of = parent.exchange;
   copy_head(of.request, exchange_.request);

@@ -46,7 +46,12 @@ std::optional<Answer> try_files(Context& context) {
                          content::aliased_prefix(*plan, exchange, named) == prefix;
       const std::string_view uri =
           whole ? named : exchange.arena.join(exchange.uri.substr(0, prefix), named);
-      if (!is_there(context, *plan, uri, candidate.directory)) continue;
+      const bool there = is_there(context, *plan, uri, candidate.directory);
+      if (context.recorder != nullptr) {
+        context.tell(Recorder::Step::file,
+                     exchange.arena.join("try_files ", uri, there ? ": there" : ": not there"));
+      }
+      if (!there) continue;
       exchange.uri = uri;
       return std::nullopt;
     }

@@ -51,6 +51,8 @@ class Connector;
 
 namespace proxy {
 
+class Recorder;
+
 /// One snapshot on one thread: virtual servers by listener, TLS contexts, clusters with their
 /// pools. Connections hold it while a request runs; the last one lets it go.
 class Site;
@@ -98,6 +100,7 @@ struct Worker {
   accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
   std::shared_ptr<guard::Zones> zones{};  // of all workers; null, as in tests: each site its own
   std::shared_ptr<admission::PasswordDesk> passwords{};  // made by the first request that needs it
+  Recorder* recorder = nullptr;  // not null: nobody is served, steps are told (recorder.h)
 };
 
 /// The life of an accepted connection, from the PROXY protocol or the TLS handshake to its end.

@@ -241,7 +241,8 @@ class Program::Run {
 
   template <class... Parts>
   void trace(const Parts&... parts) {
-    if (settings_.log) host_.trace(subject_.arena.join(std::string_view(parts)...));
+    if (settings_.log || host_.traces())
+      host_.trace(subject_.arena.join(std::string_view(parts)...));
   }
 
   bool fail(std::string_view why) {

@@ -28,7 +28,8 @@ enum class FileTest : std::uint8_t { file, directory, exists, executable };
 /// What a running program needs of the world.
 class Host {
  public:
-  Host() = default;
+  /// `traces`: trace() is wanted whatever rewrite_log says.
+  explicit Host(bool traces = false) noexcept : traces_(traces) {}
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   virtual ~Host() = default;
@@ -41,6 +42,11 @@ class Host {
   virtual void trace(std::string_view text) = 0;
   virtual void warn(std::string_view text) = 0;
   virtual void fail(std::string_view text) = 0;
+
+  [[nodiscard]] bool traces() const noexcept { return traces_; }
+
+ private:
+  bool traces_;
 };
 
 /// `return CODE [TEXT | URL]`, or a `rewrite` that redirects.
