@@ -88,9 +88,21 @@ class Remarks {
             {"column", at.column}};
   }
 
-  /// Without Markdown's marks.
+  /// Without Markdown's marks: of a link its text stays.
   [[nodiscard]] static std::string plain(std::string_view text) {
-    std::string out(text);
+    std::string out;
+    while (!text.empty()) {
+      const auto begin = text.find('[');
+      const auto middle = text.find("](", begin);
+      const auto end = text.find(')', middle);
+      out += text.substr(0, begin);
+      if (end == std::string_view::npos) {
+        if (begin != std::string_view::npos) out += text.substr(begin);
+        break;
+      }
+      out += text.substr(begin + 1, middle - begin - 1);
+      text.remove_prefix(end + 1);
+    }
     std::erase(out, '`');
     return out;
   }

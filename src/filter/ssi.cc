@@ -60,7 +60,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .contexts = kHttpServerLocation,
      .syntax = "on | off",
      .default_text = "off",
-     .documentation = "For nginx's files, without effect.",
+     .documentation = "For nginx's files, without effect: pieces of a body are not held here.",
      .set = check_flag},
 };
 

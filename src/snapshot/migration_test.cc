@@ -51,6 +51,14 @@ TEST(WithoutEffect, ListsEachWithItsLineAndWhy) {
   EXPECT_EQ(found[2].at.line, 6U);
 }
 
+TEST(WithoutEffect, SaysWhyOfEveryDirective) {
+  const config::Vocabulary vocabulary(features(), unsupported_directives());
+  for (const config::DirectiveSpec* spec : vocabulary.reference()) {
+    if (!spec->documentation.starts_with("For nginx's files")) continue;
+    EXPECT_TRUE(spec->documentation.find(": ") != std::string_view::npos) << spec->name;
+  }
+}
+
 TEST(Differences, OfBackendsOverTlsGoAwayWithNginxsWay) {
   constexpr std::string_view kWhat = "backends over `https://`";
   const auto with = [](const std::string& extra) {

@@ -79,6 +79,7 @@ def test_a_difference_is_told_with_its_lines_and_the_way_back(sallyport):
     done = check(program, text, "--from", "nginx")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "](" not in done.stdout and "`" not in done.stdout
     entry = next(part for part in done.stdout.split("\n\n") if part.startswith("backends over https"))
     assert re.sub(r"\s+", "", f"{program.folder}/conf/main.conf:3") in re.sub(r"\s+", "", entry)
     assert "nginx's way: proxy_ssl_verify off; proxy_ssl_server_name off;" in entry
