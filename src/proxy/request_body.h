@@ -21,14 +21,15 @@ class RequestBody {
               bool expects_continue) noexcept
       : source_(source), responder_(responder), loop_(loop), expects_continue_(expects_continue) {}
 
-  /// From the location, before the first read. 0: no limit.
+  /// From the location, before the first read. `max_size` bounds a body whose length is not known
+  /// before; others are judged by is_too_large alone. 0: no limit.
   void set_limits(std::uint64_t max_size, Pace::Limits pace) noexcept {
-    max_size_ = max_size;
+    max_size_ = source_.length() ? 0 : max_size;
     pace_ = Pace(pace);
   }
   /// The length is known to pass the limit: 413 without reading.
-  [[nodiscard]] bool is_too_large() const noexcept {
-    return max_size_ != 0 && source_.length().value_or(0) > max_size_;
+  [[nodiscard]] bool is_too_large(std::uint64_t max_size) const noexcept {
+    return max_size != 0 && source_.length().value_or(0) > max_size;
   }
 
   /// As http::Body::read. Error too_large: the limit was passed on the way; source downstream.

@@ -90,6 +90,17 @@ Step canonicalise(Context& context) {
   return std::nullopt;
 }
 
+// A body of known length is judged by the location that the path is found in, before its rewrite
+// directives. A named location that the request is moved to does not judge it again, as in nginx.
+Step refuse_large_body(Context& context) {
+  if (context.body_refused) return std::nullopt;
+  if (!context.body.is_too_large(*context.client_options().max_body_size)) return std::nullopt;
+  context.body_refused = true;  // what is shown for the error does not get it, either
+  context.count(Counter::limit_body_size);
+  log(context, Level::error, "client intended to send too large body");
+  return Answer{.status = 413};
+}
+
 Step find_location(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   const auto match =
@@ -108,6 +119,7 @@ Step find_location(Context& context) {
     context.tell(Recorder::Step::answer, "404: the location is for internal redirects only");
     return Answer{.status = 404};
   }
+  if (auto refused = refuse_large_body(context)) return refused;
   if (!match->redirect_to_slash) return std::nullopt;
   const auto path = http::escape_path(exchange.uri, context.encoded_slash(), exchange.arena);
   context.tell(Recorder::Step::answer, "301: the location's name is the path and a slash");
@@ -147,11 +159,9 @@ async::Task<Step> serve_file(Context& context) {
 async::Task<Step> produce_content(Context& context) {
   const ClientOptions& options = context.client_options();
   context.body.set_limits(*options.max_body_size, context.body_pace());
-  if (context.body.is_too_large() && !context.body_refused) {
-    context.body_refused = true;  // what is shown for the error does not get it, either
-    context.count(Counter::limit_body_size);
-    log(context, Level::error, "client intended to send too large body");
-    co_return Answer{.status = 413};
+  // An error before a path was looked for may have led to a named location.
+  if (!context.exchange.path_is_routed) {
+    if (auto refused = refuse_large_body(context)) co_return refused;
   }
   if (auto page = answer_status_page(context)) co_return page;
   const ForwardPlan* plan =

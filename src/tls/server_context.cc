@@ -70,7 +70,9 @@ std::string set_dh_parameters(SSL_CTX* context, const std::string& pem, OSSL_LIB
   if (pem.empty()) return {};
   const BioPtr bio = bio_over(pem);
   PkeyPtr parameters(PEM_read_bio_Parameters_ex(bio.get(), nullptr, library, nullptr));
-  if (!parameters || EVP_PKEY_is_a(parameters.get(), "DH") != 1) {
+  // "DHX" is what "openssl dhparam -dsaparam" makes: parameters with the order of their group.
+  if (!parameters ||
+      (EVP_PKEY_is_a(parameters.get(), "DH") != 1 && EVP_PKEY_is_a(parameters.get(), "DHX") != 1)) {
     ERR_clear_error();
     return "it has no Diffie-Hellman parameters (no PEM block \"BEGIN DH PARAMETERS\")";
   }

@@ -7,6 +7,7 @@ import pytest
 
 from support import Authority, Backend, Nginx, Sallyport
 from support.program import Program
+from support.site import NEEDS, Application, Site, configuration, server_name
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -142,6 +143,45 @@ def backend(make_backend):
 def tls_backend(make_backend, authority):
     """A backend over TLS with a sound certificate for backend.test and 127.0.0.1."""
     return make_backend(tls=authority.certificate("backend.test", "127.0.0.1").server_context())
+
+
+@pytest.fixture(params=["nginx", "sallyport"])
+def site(request):
+    """site(NAME, files={...}, **values) serves configurations/NAME.conf, by nginx and in a second run by
+    the program; it is skipped while the program does not know a directive of it."""
+
+    def serve(name, *, files=None, **values):
+        text = configuration(name)
+        if request.param == "sallyport":
+            if name in NEEDS:
+                pytest.skip(f"{name} needs {NEEDS[name]}")
+            text = f"events {{ }}\nhttp {{\naccess_log off;\n{text}\n}}"
+        program = request.getfixturevalue(request.param).make()
+        for path, content in (files or {}).items():
+            program.write(path, content)
+        program.start(text, **values)
+        return Site(program, server_name(name))
+
+    return serve
+
+
+@pytest.fixture
+def application():
+    """application(name, answers, tls=) starts an Application; with unix=True on a socket of its own."""
+    with tempfile.TemporaryDirectory(prefix="sallyport-application-") as folder:
+        os.chmod(folder, 0o755)
+        started = []
+
+        def start(*arguments, unix=False, **options):
+            path = os.path.join(folder, f"{len(started)}.sock") if unix else None
+            started.append(Application(*arguments, unix=path, **options))
+            if path:
+                os.chmod(path, 0o666)
+            return started[-1]
+
+        yield start
+        for backend in started:
+            backend.stop()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -68,7 +68,10 @@ def test_an_unknown_group_is_an_error_at_load(sallyport):
     assert 'the groups "X25519:nonsense" are not accepted' in done.stderr
 
 
-def test_ssl_dhparam_brings_dhe_suites(sallyport):
+@pytest.mark.parametrize("make", [
+    ("genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048"),
+    ("dhparam", "-dsaparam", "2048")], ids=["DH", "X9.42"])
+def test_ssl_dhparam_brings_dhe_suites(sallyport, make):
     rsa = """ssl_certificate @dir@/rsa.crt; ssl_certificate_key @dir@/rsa.key;"""
     text = site("ssl_dhparam dh.pem;").replace("ssl_certificate @cert:example.com@;", rsa).replace(
         "ssl_certificate_key @key:example.com@;", "")
@@ -77,8 +80,8 @@ def test_ssl_dhparam_brings_dhe_suites(sallyport):
     proxy.write("rsa.crt", made.chain.read_text())
     proxy.write("rsa.key", made.key.read_text())
     os.chmod(proxy.folder / "rsa.key", 0o600)
-    subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
-                    "group:ffdhe2048", "-out", str(proxy.folder / "conf/dh.pem")], check=True)
+    file = str(proxy.folder / "conf/dh.pem")
+    subprocess.run(["openssl", make[0], "-out", file, *make[1:]], check=True, capture_output=True)
     proxy.start(text)
     dhe = ("-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
     assert "Server Temp Key: DH, 2048 bits" in s_client(proxy.port("https"), *dhe)

@@ -214,14 +214,38 @@ def test_a_body_that_the_next_location_refuses_goes_no_further(sallyport, make_b
         server {
             listen 127.0.0.1:@port:http@;
             recursive_error_pages on;
-            location / { error_page 502 = @small; proxy_pass http://127.0.0.1:1; }
-            location @small { client_max_body_size 10; error_page 413 = @none; proxy_pass http://@backend@; }
+            location / { error_page 502 = @moved; proxy_pass http://127.0.0.1:1; }
+            location @moved { rewrite ^ /small$uri last; }
+            location /small { client_max_body_size 10; error_page 413 = @none; proxy_pass http://@backend@; }
             location @none { proxy_pass http://@backend@; }
         }""", backend=backend)
     with proxy.client() as client:
         answer = client.request("PUT", "/x", body=b"y" * 100)
-    assert answer.text == "PUT /x HTTP/1.1 []"
+    assert answer.text == "PUT /small/x HTTP/1.1 []"
     assert backend.connections[0].received.count(b"y") == 0
+
+
+def test_the_limit_of_a_body_is_the_location_s_that_its_path_leads_to(serve_limits):
+    """Not the named one's, where the request is moved by try_files or error_page."""
+    for target, status in (("/large", 200), ("/small", 413), ("/answers", 413), ("/moved", 413)):
+        with serve_limits.client() as client:
+            assert client.request("PUT", target, body=b"y" * 100).status == status, target
+
+
+@pytest.fixture(params=["nginx", "sallyport"])
+def serve_limits(request, make_backend):
+    text = """
+        server {
+            listen 127.0.0.1:@port:http@;
+            client_max_body_size 1k;
+            location = /large { try_files /dev/null @small; }
+            location @small { client_max_body_size 10; proxy_pass http://@backend@; }
+            location = /small { client_max_body_size 10; try_files /dev/null @large; }
+            location @large { client_max_body_size 0; proxy_pass http://@backend@; }
+            location = /answers { client_max_body_size 10; return 200; }
+            location = /moved { client_max_body_size 10; rewrite ^ /large last; }
+        }"""
+    return request.getfixturevalue(request.param)(text, backend=make_backend())
 
 
 def test_variables_tell_both_backends_apart(sallyport, make_backend):
