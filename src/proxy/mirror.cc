@@ -64,7 +64,6 @@ async::Task<std::optional<Answer>> start_mirrors(Context& context) {
       context.exchange.request.body.has_body()) {
     const ClientOptions& client = context.client_options();
     context.body.set_limits(*client.max_body_size, context.body_pace());
-    if (context.body.is_too_large()) co_return std::nullopt;  // refused where content is made
     if (auto answer = co_await hold_body(context)) co_return answer;
   }
   if (context.mirrors == nullptr) {

@@ -12,6 +12,7 @@
 #include "proxy/field_names.h"
 #include "proxy/forward.h"
 #include "proxy/mirror.h"
+#include "proxy/post_action.h"
 #include "proxy/request_body.h"
 #include "proxy/reroute.h"
 #include "proxy/response.h"
@@ -243,7 +244,7 @@ void select_server(Context& context) {
 async::Task<void> serve(Context& context) {
   Step answer;
   if (context.parent == nullptr) answer = admit(context);
-  context.reroute = Reroute::redirect;
+  if (context.reroute == Reroute::none) context.reroute = Reroute::redirect;
   while (true) {
     if (!answer) answer = co_await pass_phases(context);
     if (answer) answer = apply_error_page(context, *answer);
@@ -259,6 +260,7 @@ async::Task<void> serve(Context& context) {
     }
   }
   if (context.mirrors != nullptr) co_await finish_mirrors(context);
+  if (has_post_action(context)) co_await run_post_action(context);
 }
 
 }  // namespace proxy

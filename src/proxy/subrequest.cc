@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "http/status.h"
+#include "proxy/reroute.h"
 #include "proxy/serve.h"
 #include "script/request_id.h"
 
@@ -134,6 +135,12 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
   context_.leaves_error_pages = what.leaves_error_pages;
   context_.server = parent.server;
   context_.level = parent.server->level;
+  if (what.tells_of_parent) tell_of(parent);
+  if (what.path.starts_with('@')) {
+    exchange_.uri = of.uri;
+    exchange_.args = of.args;
+    named_ = what.path;
+  }
   if (!what.is_copy) return;
   exchange_.request.method = of.request.method;
   exchange_.request.method_text = of.request.method_text;
@@ -155,7 +162,18 @@ base::Result<void> Subrequest::outcome() const {
   return {};
 }
 
+void Subrequest::tell_of(const Context& parent) {
+  const exchange::Exchange& of = parent.exchange;
+  exchange_.response.status = of.response.status;
+  exchange_.bytes_sent = of.bytes_sent + parent.direct.bytes_sent();
+  exchange_.body_bytes_sent =
+      of.body_bytes_sent + parent.direct.bytes_sent() - parent.direct.head_bytes_sent();
+  exchange_.head_sent = parent.direct.head_sent();
+  exchange_.completed = of.completed || parent.direct.ended();
+}
+
 async::Task<void> Subrequest::run() {
+  if (!named_.empty() && go_to(context_, named_)) co_return;  // there is none, the log says
   co_await serve(context_);
   context_.take_time();
   exchange_.bytes_sent += responder_.bytes_sent();

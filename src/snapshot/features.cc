@@ -35,6 +35,7 @@
 #include "proxy/forward_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/mirror.h"
+#include "proxy/post_action.h"
 #include "route/route_options.h"
 #include "script/browser.h"
 #include "script/data_directives.h"
@@ -65,6 +66,7 @@ std::span<const config::Feature> features() noexcept {
       proxy::kCookieFeature,
       proxy::kLimitRateFeature,
       proxy::kMirrorFeature,
+      proxy::kPostActionFeature,
       proxy::kBackendTlsFeature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,

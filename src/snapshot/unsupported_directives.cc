@@ -262,7 +262,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"perl_modules", kHttp, "", kHarmless, ""},
     {"perl_require", kHttp, "", kHarmless, ""},
     {"perl_set", kHttp, "", kRefused, kProgram},
-    {"post_action", kHttp | kServer | kLocation | kIfLocation, "the whole language", kRefused, kRemove},
     {"precontent_by_lua_block", kHttp | kServer | kLocation | kIfLocation, "", kRefused, kProgram},
     {"precontent_by_lua_file", kHttp | kServer | kLocation | kIfLocation, "", kRefused, kProgram},
     {"preread_buffer_size", kStream | kStreamServer, "L4 streams", kRefused, kStreams},

@@ -1,26 +1,18 @@
-"""A configuration of tests/integration/configurations under a program, and applications behind it."""
+"""A configuration of tests/integration/configs under a program, and applications behind it."""
 import pathlib
 import re
 
 from .backend import Backend, response
 
-FOLDER = pathlib.Path(__file__).resolve().parents[1] / "configurations"
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / "configs"
 
 # What configurations wait for: directives that are refused until their part of the program is there.
 NEEDS = {
     "balancing-hash": "hash",
     "client-certificates": "ssl_verify_client",
-    "downloads": "autoindex, charset, open_file_cache, secure_link",
-    "gitlab": "gzip",
-    "mastodon": "gzip",
     "minio": "least_conn",
     "mozilla-stapling": "ssl_stapling",
-    "nextcloud": "gzip",
-    "plex": "gzip",
-    "portal": "auth_request",
-    "rewriting-pages": "mirror, ssi, sub_filter",
     "rocketchat": "ip_hash",
-    "wordpress": "log_not_found",
 }
 
 
