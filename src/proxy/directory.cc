@@ -36,9 +36,13 @@ std::expected<Directory, Answer> read(Context& context, const content::StaticPla
   if (!read) {
     return std::unexpected(refuse_file(context, read.error(), shown_name(path), "opendir()"));
   }
-  for (const std::string& name : read->refused) {
+  if (!read->refused.empty()) {  // one line, however many there are
     log(context, Level::crit,
-        fmt::format("stat() \"{}/{}\" failed (13: Permission denied)", shown_name(path), name));
+        fmt::format("stat() \"{}/{}\" failed (13: Permission denied){}", shown_name(path),
+                    read->refused.front(),
+                    read->refused.size() > 1
+                        ? fmt::format(", and {} more there", read->refused.size() - 1)
+                        : ""));
   }
   if (read->too_many) {
     context.count(observe::Counter::limit_directory_entries);

@@ -137,6 +137,18 @@ def test_refused(sallyport, line, message):
     assert done.returncode == 1 and message in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the server process must be another user")
+def test_what_may_not_be_looked_at_is_left_out(sallyport):
+    program = sallyport("""events {} http { server {
+        listen 127.0.0.1:@port:http@; root @dir@/www; autoindex on; index $arg_none; } }""")
+    for name in "abc":
+        program.write(f"www/closed/{name}", "")
+    (program.folder / "www/closed").chmod(0o744)  # its names may be read, and nothing more
+    answer = program.get("/closed/")
+    assert answer.status == 200 and answer.text.count("<a href=") == 1
+    program.wait_for_error("failed (13: Permission denied), and 2 more there")
+
+
 def test_a_large_directory_is_listed_whole(sallyport):
     program = sallyport.make()
     (program.folder / "www").mkdir()
