@@ -211,6 +211,30 @@ TEST_F(SubTest, ChangesTheHead) {
   EXPECT_EQ(exchange_.response.body.kind, http::BodyFraming::Kind::chunked);
 }
 
+TEST_F(SubTest, EndsTheExchangeWherePatternsOfARequestAreTooLong) {
+  load("sub_filter $arg_a x;");
+  const std::string args = "a=" + std::string(PatternSet::kMaxBytes + 1, 'a');
+  exchange_.args = args;
+  BodyFilters filters;
+  EXPECT_FALSE(start_sub(*plan_, exchange_, filters));
+  EXPECT_EQ(exchange_.failure.kind, exchange::EvaluationFailure::Kind::too_long);
+  exchange_.args = std::string_view(args).substr(0, args.size() - 1);
+  EXPECT_TRUE(start_sub(*plan_, exchange_, filters));
+}
+
+TEST_F(SubTest, RefusesPatternsThatAreTooLongTogether) {
+  const std::string half(PatternSet::kMaxBytes / 2 + 1, 'a');
+  load("sub_filter " + half + " x; sub_filter " + half + " y;");
+  EXPECT_THAT(messages(), Contains(HasSubstr("search patterns are longer than 64k")));
+}
+
+TEST_F(SubTest, RefusesMoreThan255Patterns) {
+  std::string text;
+  for (int i = 0; i < 256; ++i) text += "sub_filter a" + std::to_string(i) + " x; ";
+  interpret("http { " + text + " }");
+  EXPECT_THAT(messages(), Contains(HasSubstr("number of search patterns exceeds 255")));
+}
+
 TEST_F(SubTest, RefusesAnEmptyPattern) {
   interpret("http { sub_filter '' x; }");
   EXPECT_THAT(messages(), Contains(HasSubstr("empty search pattern")));

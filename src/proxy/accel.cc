@@ -21,7 +21,8 @@ void take_instructions(Context& context, const ForwardPlan& plan) {
   }
   exchange.override_charset = {};
   if (!options.ignores(FieldName::x_accel_charset)) {
-    exchange.override_charset = fields.value(FieldName::x_accel_charset);
+    // Also of a file that the backend sends the request to: then its head is gone.
+    exchange.override_charset = exchange.arena.copy(fields.value(FieldName::x_accel_charset));
   }
   const Field* buffering = fields.find(FieldName::x_accel_buffering);
   if (buffering != nullptr && !options.ignores(FieldName::x_accel_buffering)) {

@@ -79,6 +79,16 @@ def test_a_backend_may_choose(ask):
     answer.program.wait_for_error('unknown charset "none" to override')
 
 
+def test_a_backend_may_choose_for_the_file_that_it_leads_to(serve, make_backend):
+    backend = make_backend(response("", fields=[
+        ("Content-Type", "text/html"), ("X-Accel-Redirect", "/files/page.html"), ("X-Accel-Charset", "koi8-r")]))
+    program = serve("""location / { proxy_pass http://@backend@; }
+        location /files/ { alias @dir@/www/; source_charset utf-8; }""", MAP, backend=backend)
+    (program.folder / "www/page.html").write_bytes(UTF8)
+    answer = program.get("/")
+    assert (answer.body, answer.field("Content-Type")) == (KOI8, "text/html; charset=koi8-r")
+
+
 def test_the_length_is_kept_where_it_is_known(ask):
     same = ask("charset windows-1251; source_charset koi8-r;", KOI8)
     other = ask("charset utf-8; source_charset koi8-r;", KOI8)

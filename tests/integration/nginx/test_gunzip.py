@@ -4,6 +4,7 @@ import gzip
 import pytest
 
 from support.backend import response
+from support.waiting import wait_for
 
 TEXT = "".join(f"line {i * i}\n" for i in range(2000))
 PACKED = gzip.compress(TEXT.encode())
@@ -93,3 +94,14 @@ def test_a_bomb_comes_as_fast_as_the_client_takes_it(site):
             assert not piece.strip(b"\0")
             got += len(piece)
     assert b"200 OK" in head and got == size
+
+
+def test_broken_data_is_counted(sallyport, make_backend):
+    backend = make_backend(response(PACKED[:-20], fields=FIELDS))
+    program = sallyport("""events {} http { access_log off; server {
+        listen 127.0.0.1:@port:http@; gunzip on; location / { proxy_pass http://@backend@; } } }""",
+                        backend=backend)
+    with program.client() as client:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.receive_all()
+    wait_for(lambda: program.status()["counters"]["filters_failed"] == 1, "the counter")
