@@ -136,12 +136,19 @@ TEST(RequestBody, GivesUpToItsLimitAndNotAByteMore) {
 TEST(RequestBody, KnowsFromTheLengthThatItIsTooLarge) {
   BodyWorld world;
   world.source.known = 11;
-  EXPECT_TRUE(world.body.is_too_large());
-  world.body.set_limits(11, {.pause = std::chrono::seconds(5)});
-  EXPECT_FALSE(world.body.is_too_large());
-  world.body.set_limits(0, {.pause = std::chrono::seconds(5)});  // no limit
+  EXPECT_TRUE(world.body.is_too_large(10));
+  EXPECT_FALSE(world.body.is_too_large(11));
   world.source.known = ~std::uint64_t{0};
-  EXPECT_FALSE(world.body.is_too_large());
+  EXPECT_FALSE(world.body.is_too_large(0));  // no limit
+}
+
+TEST(RequestBody, BoundsWhileItReadsOnlyWhatHasNoLength) {
+  BodyWorld world;
+  world.source.known = 11;
+  world.body.set_limits(10, {.pause = std::chrono::seconds(5)});
+  world.source.pieces = {"1234567890", "1"};
+  EXPECT_TRUE(run(world.body.read()));
+  EXPECT_TRUE(run(world.body.read()));
 }
 
 TEST(RequestBody, AsksAWaitingClientOnceAndOnlyWhenItMustWait) {

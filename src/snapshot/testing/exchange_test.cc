@@ -196,7 +196,7 @@ TEST(Exchange, RefusesAHeadThatTurnsBadInAGrownBufferAndLogsItsRequest) {
 }
 
 TEST(Exchange, StopsDroppingABodyThatNeverEnds) {
-  ProxyWorld world(server("return 200 ok;"));
+  ProxyWorld world(server("client_max_body_size 0; return 200 ok;"));
   Peer client = world.connect({.capacity = 64 << 20});
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n" +
               std::string(20 << 20, 'x'));

@@ -134,7 +134,7 @@ TEST(ClientMaxDiscardSize, BoundsWhatIsDroppedForAConnectionToServeOn) {
 // Lingering.
 
 TEST(LingeringClose, OffClosesAtOnce) {
-  ProxyWorld world(site("lingering_close off;"));
+  ProxyWorld world(site("lingering_close off; client_max_body_size 0;"));
   Peer client = world.connect();
   client.send(kLong);
   EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
@@ -142,7 +142,7 @@ TEST(LingeringClose, OffClosesAtOnce) {
 }
 
 TEST(LingeringClose, WaitsForTheClientNoLongerThanTheTimeout) {
-  ProxyWorld world(site("lingering_timeout 2s;"));
+  ProxyWorld world(site("lingering_timeout 2s; client_max_body_size 0;"));
   Peer client = world.connect();
   client.send(kLong);
   EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
@@ -157,7 +157,7 @@ TEST(LingeringClose, WaitsForTheClientNoLongerThanTheTimeout) {
 }
 
 TEST(LingeringClose, EndsAfterItsTimeThoughTheClientGoesOn) {
-  ProxyWorld world(site("lingering_time 10s;"));
+  ProxyWorld world(site("lingering_time 10s; client_max_body_size 0;"));
   Peer client = world.connect({.capacity = 4 << 20});
   client.send(kLong);
   EXPECT_THAT(client.received(), StartsWith("HTTP/1.1 200"));
