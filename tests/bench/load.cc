@@ -9,6 +9,7 @@
 //   --mode paced       --rate N new connections a second, one request each, whatever becomes of the
 //   others, until stdin ends; what became of all of them
 //
+// With --keys N each request has a field X-Key with one of N numbers, in scattered order.
 // With --upload BYTES each request is a POST with a body of that size; its bytes are counted, too.
 //
 // It prints one line of JSON. With --watch PID,PID it also reports the CPU time that these
@@ -59,6 +60,7 @@ struct Options {
   double warmup = 0.5;
   double rate = 1000;
   std::uint64_t upload = 0;
+  std::uint64_t keys = 0;
   std::string target = "/";
   std::string name = "bench.test";
   std::vector<std::string> watched;
@@ -111,6 +113,8 @@ struct Load {
   int poll = ::epoll_create1(0);
   std::unique_ptr<SSL_CTX, SslDeleter> context;
   std::string request;
+  std::size_t key_at = 0;  // where the digits of X-Key stand in `request`
+  std::uint64_t next_key = 0;
   bool stopping = false;
 };
 
@@ -208,6 +212,7 @@ class Connection {
   /// Sends what the socket takes of the request. False with errno set if that is not all.
   bool send_request() {
     static const std::string block(64 * 1024, 'x');
+    if (put_ == 0 && load_->options.keys > 0) choose_key();
     const std::string_view head = load_->request;
     const std::uint64_t total = head.size() + load_->options.upload;
     while (put_ < total) {
@@ -221,6 +226,13 @@ class Connection {
     }
     sent_ = true;
     return true;
+  }
+
+  void choose_key() {
+    constexpr std::uint64_t kStride = 7'368'787;  // a prime: each key comes once in N requests
+    load_->next_key = (load_->next_key + kStride) % load_->options.keys;
+    fmt::format_to(load_->request.begin() + static_cast<std::ptrdiff_t>(load_->key_at), "{:010}",
+                   load_->next_key);
   }
 
   long write(std::string_view bytes) {
@@ -317,8 +329,10 @@ void prepare(Load& load) {
   const std::string length =
       options.upload > 0 ? fmt::format("Content-Length: {}\r\n", options.upload) : "";
   load.request =
-      fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n{}{}\r\n", options.upload > 0 ? "POST" : "GET",
-                  options.target, options.name, length, once ? "Connection: close\r\n" : "");
+      fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n{}{}{}\r\n", options.upload > 0 ? "POST" : "GET",
+                  options.target, options.name, options.keys > 0 ? "X-Key: 0000000000\r\n" : "",
+                  length, once ? "Connection: close\r\n" : "");
+  load.key_at = load.request.find("X-Key: ") + 7;
   if (options.tls) {
     load.context.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_min_proto_version(load.context.get(), TLS1_3_VERSION);
@@ -522,6 +536,8 @@ Options parse(std::span<char*> arguments) {
       options.rate = parsed<double>(value);
     else if (name == "--upload")
       options.upload = parsed<std::uint64_t>(value);
+    else if (name == "--keys")
+      options.keys = parsed<std::uint64_t>(value);
     else if (name == "--target")
       options.target = value;
     else if (name == "--name")
