@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "accesslog/access_log.h"
 #include "base/check.h"
 #include "http/status.h"
 #include "proxy/reroute.h"
@@ -180,6 +181,10 @@ async::Task<void> Subrequest::run() {
   exchange_.body_bytes_sent += responder_.bytes_sent();
   exchange_.head_sent = responder_.head_sent();
   exchange_.completed = exchange_.completed || responder_.ended();
+  if (*context_.client_options().log_subrequest) {
+    const auto& logs = context_.level->get<accesslog::Logs>();
+    if (!logs->empty()) context_.site.access_log().write(*logs, exchange_);
+  }
   static_cast<void>(failed_evaluation(context_));  // it is too late for an answer
 }
 

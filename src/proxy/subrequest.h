@@ -83,11 +83,13 @@ class PartResponder final : public http::Responder {
 class Subrequest {
  public:
   struct What {
-    std::string_view path;  // decoded, or "@name"; lives as long as the parent's exchange, as the next
+    std::string_view
+        path;  // decoded, or "@name"; lives as long as the parent's exchange, as the next
     std::string_view args{};
     bool is_copy = false;
     bool leaves_error_pages = false;  // an error of our own gives no text
-    bool tells_of_parent = false;  // its variables begin with what is known of its parent's response
+    bool tells_of_parent =
+        false;  // its variables begin with what is known of its parent's response
   };
   /// Of a parent that take_subrequest() allowed it to, and that outlives it.
   Subrequest(Context& parent, What what, http::BodySink* sink = nullptr);

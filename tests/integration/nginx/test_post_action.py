@@ -10,7 +10,7 @@ def told(serve, make_backend):
         desk = make_backend()
         application = make_backend(lambda request: response("from the application"))
         return serve("""
-            location /told { internal; proxy_pass http://@desk@/told$uri; proxy_set_header X-Status $status;
+            location /told { internal; post_action off; proxy_pass http://@desk@/told$uri; proxy_set_header X-Status $status;
                              proxy_set_header X-Bytes $body_bytes_sent; proxy_set_header X-For $request_uri; }
             location @told { proxy_pass http://@desk@; proxy_set_header X-For $request_uri; }
         """ + locations, desk=desk, app=application), desk

@@ -268,3 +268,14 @@ def test_a_part_that_breaks_off_ends_the_page(sallyport, make_backend):
         with pytest.raises((EOFError, ConnectionError, AssertionError)):
             client.get("/page.html")
     program.wait_for_error("a part of the page is not whole")
+
+
+@pytest.mark.parametrize("logs, lines", [("on", ["/a.html", "/page.html"]), ("off", ["/page.html"])])
+def test_parts_are_logged_if_that_is_asked_for(serve, logs, lines):
+    program = serve(f"root @dir@/www; ssi on; log_subrequest {logs}; access_log @dir@/parts.log uris;",
+                    before="log_format uris $uri;")
+    program.write("www/page.html", '<!--#include virtual="/a.html" -->')
+    program.write("www/a.html", "A")
+    assert program.get("/page.html").text == "A"
+    program.wait_for_line("parts.log", "/page.html")
+    assert program.lines("parts.log") == lines
