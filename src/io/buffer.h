@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -34,6 +35,12 @@ class Buffer {
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
   [[nodiscard]] bool full() const noexcept { return end_ == capacity_; }
+  /// Whether the view is of this block, consumed bytes included.
+  [[nodiscard]] bool contains(std::string_view view) const noexcept {
+    const std::span<char> all = memory();
+    return !all.empty() && !std::less<>{}(view.data(), all.data()) &&
+           std::less<>{}(view.data(), all.data() + all.size());
+  }
 
   /// `count` bytes were put into writable().
   void commit(std::size_t count) noexcept {

@@ -139,11 +139,14 @@ async::Task<Refusal> ask_by_subrequest(Context& context, const admission::AuthRe
   if (!take_subrequest(context, plan.path)) co_return Refusal{.status = 500};
   async::Scope scope(co_await async::current_scope());
   const ClientWatch watch(context.client, scope);
-  Subrequest asked(context, {.path = plan.path});
+  Subrequest asked(context, {.path = plan.path, .head_only = true});
   co_await async::within(scope, asked.run());
   if (scope.stop_requested()) co_return Refusal{.status = 499};
   exchange::Exchange& answered = asked.exchange();
   admission::set_from_answer(plan, answered, context.exchange);
+  if (answered.failure.kind > context.exchange.failure.kind) {
+    context.exchange.failure = answered.failure;  // the request ends with it
+  }
   const unsigned status = answered.response.status;
   if (status >= 200 && status < 300) co_return Refusal{};
   if (status == 401) keep_challenges(context, answered);

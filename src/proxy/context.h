@@ -73,6 +73,7 @@ struct Context {
   std::uint64_t subrequests = 0;  // made for this request, also by its subrequests
   std::shared_ptr<Mirrors> mirrors{};  // null: none
   std::shared_ptr<SsiState> ssi{};  // of a page that has commands
+  bool head_only = false;  // of a subrequest: nobody wants the body
   bool leaves_error_pages = false;  // of a subrequest: its parent has something better to show
   guard::ConnectionSlots slots{};  // in limit_conn's zones
   std::unique_ptr<http::Responder> filtered{};  // in front of `direct`, if body filters take part
@@ -116,6 +117,18 @@ struct Context {
   }
   void tell(Recorder::Step step, std::string_view detail = {}) const {
     if (recorder != nullptr) recorder->tell(step, *this, detail);
+  }
+  /// Before the buffer of a backend's head goes: variables and captures that are views of it become
+  /// the arena's.
+  void leave_upstream_head() noexcept {
+    const auto keep = [this](std::string_view& view) {
+      if (upstream_head.contains(view)) view = exchange.arena.copy(view);
+    };
+    if (upstream_head.capacity() == 0) return;
+    for (auto& value : exchange.named_captures) {
+      if (value) keep(*value);
+    }
+    for (std::string_view& group : exchange.captures.groups) keep(group);
   }
   /// Times for variables, as of now.
   void take_time() noexcept {

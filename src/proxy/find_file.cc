@@ -235,6 +235,8 @@ class Finder {
     if (const unsigned forced = context_.forced_status.value_or(0); forced != 0 && forced != 200) {
       return describe(forced, file, validators, found, path);
     }
+    // Nor is a part of a page.
+    if (exchange_.main != nullptr) return describe(200, file, validators, found, path);
     switch (content::check_preconditions(exchange_.request.fields, validators,
                                          plan_.if_modified_since)) {
       case content::Precondition::failed: found.answer = Answer{.status = 412}; return;

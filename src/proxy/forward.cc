@@ -371,6 +371,7 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
       exchange_.upstream_response.keep_alive &&
       !http::list_has(request_.fields.value(http::FieldName::connection), "close");
   // The logs show the head when this attempt is long over.
+  context_.leave_upstream_head();
   context_.upstream_head = backend.take_head_buffer();
   // Not before the join: until then the pump may wait on the stream.
   if (reusable) {

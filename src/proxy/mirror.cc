@@ -44,8 +44,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
 const config::Feature kMirrorFeature{"mirror", kDirectives, config::inherit_options<MirrorOptions>};
 
 void Mirrors::start(Context& parent, std::string_view path) {
-  copies_.push_back(
-      std::make_unique<Subrequest>(parent, Subrequest::What{.path = path, .is_copy = true}));
+  copies_.push_back(std::make_unique<Subrequest>(
+      parent, Subrequest::What{.path = path, .is_copy = true, .head_only = true}));
   scope_.spawn(copies_.back()->run());
 }
 
@@ -64,6 +64,11 @@ async::Task<std::optional<Answer>> start_mirrors(Context& context) {
       context.exchange.request.body.has_body()) {
     const ClientOptions& client = context.client_options();
     context.body.set_limits(*client.max_body_size, context.body_pace());
+    // What another location has let through already, or this one does not let through, is not
+    // copied; whoever makes the response judges it.
+    if (context.body.touched() || context.body.is_too_large(*client.max_body_size)) {
+      co_return std::nullopt;
+    }
     if (auto answer = co_await hold_body(context)) co_return answer;
   }
   if (context.mirrors == nullptr) {

@@ -36,7 +36,8 @@ async::Task<void> run_post_action(Context& context) {
   const std::string& target = *context.level->get<PostActionOptions>().target;
   if (context.recorder != nullptr || !take_subrequest(context, target)) co_return;
   const auto action = std::make_unique<Subrequest>(
-      context, Subrequest::What{.path = target, .is_copy = true, .tells_of_parent = true});
+      context, Subrequest::What{
+                   .path = target, .is_copy = true, .head_only = true, .tells_of_parent = true});
   co_await action->run();
 }
 

@@ -68,6 +68,7 @@ class ResponseRelay {
                                                 whole ? End::yes : End::no, patience(piece.size())),
         began, piece.size()));
     if (whole) co_return base::Result<void>{};
+    if (context_.head_only) co_return drop_received();
     to_client_.moved(with_head);
     CO_TRY_VOID(co_await send_on(rest));
     while (!body_.ended()) {
@@ -88,6 +89,15 @@ class ResponseRelay {
   }
 
  private:
+  // Nobody wants the body. If all of it is here, the connection can be used again.
+  base::Result<void> drop_received() {
+    while (!body_.ended()) {
+      const auto piece = body_.next_received();
+      if (!piece || !*piece) break;
+    }
+    body_.notice_end();
+    return {};
+  }
   // Of a piece of the backend's body, what the client has asked for.
   std::string_view cut(std::string_view piece) noexcept {
     if (!context_.only) return piece;

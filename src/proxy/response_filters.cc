@@ -113,7 +113,7 @@ constexpr std::array<Stage, 6> kStages{{{gunzip_changes_body, start_gunzip},
 
 bool start_filters(Context& context, http::Then between) {
   const auto* plan = context.level->find<FilterPlan>();
-  if (plan == nullptr || context.exchange.response.status < 200) return true;
+  if (plan == nullptr || context.exchange.response.status < 200 || context.head_only) return true;
   BodyFilters filters;
   for (const Stage& stage : kStages) {
     if (!stage.start(*plan, context, filters)) return false;

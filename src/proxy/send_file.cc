@@ -39,7 +39,8 @@ class Sender {
 
   async::Task<base::Result<void>> run() {
     const bool has_body = context_.exchange.response.body.has_body() &&
-                          context_.exchange.request.method != http::Method::head;
+                          context_.exchange.request.method != http::Method::head &&
+                          !context_.head_only;
     if (has_body) {
       const std::uint64_t length = to_send_.length;
       wanted_ = by_kernel_ && length > kPiece ? kFirst : std::min<std::uint64_t>(length, kPiece);

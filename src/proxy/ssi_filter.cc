@@ -184,8 +184,8 @@ async::Task<Result<void>> SsiFilter::flush() {
 }
 
 async::Task<Result<void>> SsiFilter::pass_text(std::string_view text) {
-  if (output_) co_return co_await put(text);
-  if (in_block_ && !keep_in_block(text)) co_return co_await fail();
+  if (place_.output) co_return co_await put(text);
+  if (place_.in_block && !keep_in_block(text)) co_return co_await fail();
   co_return Result<void>{};
 }
 
@@ -203,20 +203,20 @@ bool SsiFilter::take(std::size_t bytes) {
 
 bool SsiFilter::keep_in_block(std::string_view text) {
   if (!take(text.size())) return false;
-  state_->blocks[block_] += text;
+  state_->blocks[place_.block] += text;
   return true;
 }
 
 async::Task<Result<void>> SsiFilter::run(const SsiCommand& command) {
   const Known* known = find_command(command.name);
   if (known == nullptr) {
-    if (!output_) co_return Result<void>{};
+    if (!place_.output) co_return Result<void>{};
     complain(fmt::format("invalid SSI command: \"{}\"", command.name));
     co_return co_await fail();
   }
   const bool conditional = known->place != Known::Place::anywhere;
-  if (!output_ && !known->ends_block) {
-    if (in_block_) {
+  if (!place_.output && !known->ends_block) {
+    if (place_.in_block) {
       if (!keep_in_block(command.text())) co_return co_await fail();
       co_return Result<void>{};
     }
@@ -224,8 +224,8 @@ async::Task<Result<void>> SsiFilter::run(const SsiCommand& command) {
   }
   const bool misplaced =
       conditional &&
-      (conditional_ == Conditional::none ||
-       (conditional_ == Conditional::after_else && known->place == Known::Place::in_if));
+      (place_.conditional == Conditional::none ||
+       (place_.conditional == Conditional::after_else && known->place == Known::Place::in_if));
   if (misplaced) {
     complain(fmt::format("invalid context of SSI command: \"{}\"", command.name));
     co_return co_await fail();
@@ -255,20 +255,24 @@ SsiFilter::Text SsiFilter::run_short(const SsiCommand& command, const Parameters
   } else if (command.name == "if" || command.name == "elif") {
     if (!choose(command, parameters)) return std::nullopt;
   } else if (command.name == "else") {
-    output_ = !chosen_;
-    conditional_ = Conditional::after_else;
+    place_.output = !place_.chosen;
+    place_.conditional = Conditional::after_else;
   } else if (command.name == "endif") {
-    output_ = true;
-    chosen_ = false;
-    conditional_ = Conditional::none;
+    place_.output = true;
+    place_.chosen = false;
+    place_.conditional = Conditional::none;
   } else if (command.name == "block") {
-    block_ = *parameters.find("name");
-    state_->blocks[block_].clear();
-    output_ = false;
-    in_block_ = true;
+    const std::string& name = *parameters.find("name");
+    if (!state_->blocks.contains(name) && !take(SsiState::kEntry + name.size())) {
+      return std::nullopt;
+    }
+    place_.block = name;
+    state_->blocks[name].clear();
+    place_.output = false;
+    place_.in_block = true;
   } else if (command.name == "endblock") {
-    output_ = true;
-    in_block_ = false;
+    place_.output = true;
+    place_.in_block = false;
   }
   return std::string();
 }
@@ -299,26 +303,27 @@ SsiFilter::Text SsiFilter::echo(const Parameters& parameters) {
 
 bool SsiFilter::set(std::string_view name, std::string value) {
   const std::string lowered = base::lower(name);
-  if (!take(lowered.size() + value.size())) return false;
+  const std::size_t entry = state_->variables.contains(lowered) ? 0 : SsiState::kEntry;
+  if (!take(entry + lowered.size() + value.size())) return false;
   state_->variables[lowered] = std::move(value);
   return true;
 }
 
 // `if` and `elif`.
 bool SsiFilter::choose(const SsiCommand& command, const Parameters& parameters) {
-  if (command.name == "if" && conditional_ != Conditional::none) {
+  if (command.name == "if" && place_.conditional != Conditional::none) {
     complain("the \"if\" command inside the \"if\" command");
     return false;
   }
-  if (chosen_) {
-    output_ = false;
+  if (place_.chosen) {
+    place_.output = false;
     return true;
   }
   const auto holds = test(*parameters.find("expr"));
   if (!holds) return false;
-  output_ = *holds;
-  chosen_ = *holds;
-  conditional_ = Conditional::after_if;
+  place_.output = *holds;
+  place_.chosen = *holds;
+  place_.conditional = Conditional::after_if;
   return true;
 }
 
@@ -377,10 +382,13 @@ std::optional<std::string_view> SsiFilter::variable(std::string_view name) {
   const auto found = variables_.find_used_or_built_in(name);
   if (!found) return std::nullopt;
   context_.take_time();
+  const std::size_t used = context_.exchange.arena.used();
   script::Subject subject(context_.exchange);
-  const auto value = script::Piece::variable(std::string(name), *found).evaluate(subject);
-  if (!value) return std::nullopt;
-  return context_.exchange.arena.copy(*value);
+  const auto variable = script::Piece::variable(std::string(name), *found);
+  const auto value = variable.evaluate(subject);
+  // A page may name a variable any number of times, and each may take as much as a client sends.
+  if (!take(context_.exchange.arena.used() - used)) return std::nullopt;
+  return value;
 }
 
 std::optional<std::string_view> SsiFilter::date(bool local) {
@@ -478,13 +486,27 @@ async::Task<Result<bool>> SsiFilter::include_text(const Parameters& parameters) 
   co_await part->run();
   CO_TRY_VOID(part->outcome());
   if (stub == nullptr || part->has_output()) co_return true;
-  // A block may include with a stub itself, and be it: max_subrequests bounds that, too.
-  const std::string text = state_->blocks[*stub];
-  auto parser = std::exchange(parser_, SsiParser(*options_.value_length));
-  const auto written = co_await process(text);
-  parser_ = std::move(parser);
-  CO_TRY_VOID(written);
+  CO_TRY_VOID(co_await write_stub(*stub));
   co_return true;
+}
+
+// A block may have commands, an include with itself as a stub among them.
+async::Task<Result<void>> SsiFilter::write_stub(const std::string& block) {
+  constexpr unsigned kMaxStubs = 8;
+  if (stubs_ == kMaxStubs) {
+    complain(fmt::format("the stub \"{}\" stands in itself", block));
+    co_return co_await fail();
+  }
+  ++stubs_;
+  const std::string text = state_->blocks[block];
+  const Place outside = std::exchange(place_, {});
+  auto parser = std::exchange(parser_, SsiParser(*options_.value_length));
+  auto written = co_await process(text);
+  if (written) written = co_await pass_text(parser_.finish());
+  parser_ = std::move(parser);
+  place_ = outside;
+  --stubs_;
+  co_return written;
 }
 
 }  // namespace proxy

@@ -21,8 +21,10 @@ namespace proxy {
 
 /// Variables, blocks and captures of a page with all its parts: of the client's request.
 struct SsiState {
-  /// Bytes of all names, values and blocks together.
+  /// Bytes of all names, values and blocks together, and what variables took of the arena.
   static constexpr std::size_t kMaxSize = std::size_t{1} << 20;
+  /// What a name costs beside its bytes.
+  static constexpr std::size_t kEntry = 128;
 
   std::map<std::string, std::string, std::less<>> variables;  // names in lower case
   std::map<std::string, std::string, std::less<>> blocks;
@@ -69,6 +71,7 @@ class SsiFilter final : public filter::BodyFilter {
   [[nodiscard]] std::optional<bool> match(const std::string& text, const std::string& pattern);
 
   [[nodiscard]] std::optional<std::string_view> variable(std::string_view name);
+  [[nodiscard]] Done write_stub(const std::string& block);
   [[nodiscard]] std::optional<std::string_view> date(bool local);
   [[nodiscard]] std::optional<std::string> expand(std::string_view text);
   [[nodiscard]] bool take(std::size_t bytes);
@@ -85,14 +88,18 @@ class SsiFilter final : public filter::BodyFilter {
   std::string error_text_;
   std::string time_format_;
   std::string date_text_;
-  std::string block_;  // the name of the block that is being read
+  unsigned stubs_ = 0;  // that are being written, within one another
   enum class Encoding : std::uint8_t { none, url, entity };
   Encoding encoding_ = Encoding::entity;
   enum class Conditional : std::uint8_t { none, after_if, after_else };
-  Conditional conditional_ = Conditional::none;
-  bool output_ = true;   // what stands here is part of the page
-  bool chosen_ = false;  // a branch of the `if` was
-  bool in_block_ = false;
+  struct Place {
+    Conditional conditional = Conditional::none;
+    bool output = true;   // what stands here is part of the page
+    bool chosen = false;  // a branch of the `if` was
+    bool in_block = false;
+    std::string block;  // its name
+  };
+  Place place_;
 };
 
 }  // namespace proxy

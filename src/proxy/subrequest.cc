@@ -76,10 +76,15 @@ async::Task<base::Result<void>> PartResponder::finish(const http::Fields& /*trai
 
 namespace {
 
+bool is_of_the_page(http::FieldName name) {
+  using enum http::FieldName;
+  return name == if_match || name == if_none_match || name == if_modified_since ||
+         name == if_unmodified_since || name == if_range || name == range;
+}
+
 // The client's head, as it stands in the parent's exchange.
 void copy_head(const http::RequestHead& from, http::RequestHead& to) {
   to.version = from.version;
-  to.form = from.form;
   to.has_query = from.has_query;
   to.keep_alive = from.keep_alive;
   to.port = from.port;
@@ -112,6 +117,10 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
                .parent = &parent} {
   exchange::Exchange& of = parent.exchange;
   copy_head(of.request, exchange_.request);
+  if (!what.is_copy && !parent.site.listing().compat_nginx) {
+    exchange_.request.fields.remove_if(
+        [](const http::Field& field) { return is_of_the_page(field.id); });
+  }
   script::make_request_id(of);  // one for both
   exchange_.main = of.main != nullptr ? of.main : &of;
   exchange_.uri = what.path;
@@ -133,6 +142,7 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
   exchange_.request_id = of.request_id;
   exchange_.has_request_id = of.has_request_id;
   exchange_.named_captures = of.named_captures;
+  context_.head_only = what.head_only;
   context_.leaves_error_pages = what.leaves_error_pages;
   context_.server = parent.server;
   context_.level = parent.server->level;
@@ -148,7 +158,7 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
   const auto own = of.arena.make_array<std::optional<std::string_view>>(of.named_captures.size());
   std::ranges::copy(of.named_captures, own.begin());
   exchange_.named_captures = own;
-  if (parent.held == nullptr) return;
+  if (parent.held == nullptr || parent.body_refused) return;
   context_.held = parent.held;
   exchange_.request.body = of.request.body;
   exchange_.request_body = of.request_body;
@@ -173,6 +183,19 @@ void Subrequest::tell_of(const Context& parent) {
   exchange_.completed = of.completed || parent.direct.ended();
 }
 
+// What the limits of a part have counted is not counted again, whoever is next.
+void Subrequest::tell_parent() noexcept {
+  exchange::Exchange& parent = context_.parent->exchange;
+  using exchange::LimitStatus;
+  if (parent.limit_req_status == LimitStatus::none) {
+    parent.limit_req_status = exchange_.limit_req_status;
+  }
+  if (parent.limit_conn_status == LimitStatus::none) {
+    parent.limit_conn_status = exchange_.limit_conn_status;
+  }
+  context_.leave_upstream_head();  // the parent has the variables, and not the buffer
+}
+
 async::Task<void> Subrequest::run() {
   if (!named_.empty() && go_to(context_, named_)) co_return;  // there is none, the log says
   co_await serve(context_);
@@ -186,6 +209,7 @@ async::Task<void> Subrequest::run() {
     if (!logs->empty()) context_.site.access_log().write(*logs, exchange_);
   }
   static_cast<void>(failed_evaluation(context_));  // it is too late for an answer
+  tell_parent();
 }
 
 }  // namespace proxy

@@ -7,7 +7,8 @@
 //
 // As in nginx it is a GET without a body, and the variables that `set` gives values to are its
 // parent's; a copy (mirror) has the client's method and body, and variables of its own, since it
-// runs beside its parent.
+// runs beside its parent. What the client said of its own copy of the page (If-*, Range) is not
+// true of a part, and is left out, unless under `compat nginx`.
 #pragma once
 
 #include <cstdint>
@@ -87,6 +88,7 @@ class Subrequest {
         path;  // decoded, or "@name"; lives as long as the parent's exchange, as the next
     std::string_view args{};
     bool is_copy = false;
+    bool head_only = false;  // it is over with the head of the response
     bool leaves_error_pages = false;  // an error of our own gives no text
     bool tells_of_parent =
         false;  // its variables begin with what is known of its parent's response
@@ -110,6 +112,7 @@ class Subrequest {
 
  private:
   void tell_of(const Context& parent);
+  void tell_parent() noexcept;
 
   std::string_view named_;  // where it begins, if not by its path
   exchange::Exchange exchange_;

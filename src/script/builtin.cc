@@ -25,7 +25,6 @@ constexpr UnsupportedVariable kUnsupported[] = {
     {"ssl_ech_status", "later"},
     {"upstream_cache_etag", "later-cache"},
     {"upstream_cache_last_modified", "later-cache"},
-    {"upstream_cache_status", "later-cache"},
 };
 
 }  // namespace

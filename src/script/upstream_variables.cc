@@ -45,6 +45,9 @@ Text list_sizes(Exchange& ex) {
       ex, [&ex](const Attempt& attempt) { return number_text(ex.arena, attempt.*Member); });
 }
 
+// Nothing is kept yet, so there is nothing to tell: as in nginx where no cache is asked.
+Text upstream_cache_status(Exchange& /*ex*/) { return std::nullopt; }
+
 Text upstream_addr(Exchange& ex) {
   return list_attempts(ex, [](const Attempt& attempt) { return attempt.endpoint; });
 }
@@ -119,6 +122,9 @@ constexpr VariableSpec kTable[] = {
     {.name = "upstream_addr",
      .get = of_exchange<upstream_addr>,
      .documentation = "the addresses of the backends that were tried"},
+    {.name = "upstream_cache_status",
+     .get = of_exchange<upstream_cache_status>,
+     .documentation = "what the cache had: nothing, while there is none"},
     {.name = "upstream_bytes_received",
      .get = of_exchange<list_sizes<&Attempt::bytes_received>>,
      .documentation = "bytes received from each backend"},

@@ -145,8 +145,6 @@ def test_the_dump_has_every_file(sallyport):
     ("server { listen 1 default_server; } server { listen 1 default_server; }",
      "a duplicate default server for 0.0.0.0:1", ""),
     ("server { listen 1; set_real_ip_from 300.1.1.1; }", '"300.1.1.1"', ""),
-    ("server { listen 1; location / { mirror /x; } }",
-     '"mirror" directive is not supported yet', "remove it"),
     ("server { listen 1; http2_push x; }", '"http2_push" directive is not supported yet', "remove it"),
     ("server { listen 1; location / { proxy_http_version 3; } }", 'invalid value "3"', ""),
     ("worker_processes some; server { listen 1; }", '"some"', ""),

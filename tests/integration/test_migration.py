@@ -29,7 +29,7 @@ server {
         proxy_ssl_ciphers ALL;
         proxy_ssl_conf_command Groups X25519;
     }
-    location /files { root /srv; }
+    location /files { root /srv; autoindex on; ssi on; }
     location /none { }
     location /plain { proxy_pass http://group; }
 }

@@ -193,3 +193,51 @@ def test_there_are_no_more_subrequests_than_max_subrequests(sallyport):
     assert program.get("/").status == 500
     program.wait_for_error("too many subrequests (max_subrequests) at \"/auth\"")
     assert program.status()["counters"]["limit_subrequests"] == 1
+
+
+def test_the_desk_s_body_is_not_waited_for(serve, make_backend):
+    release = threading.Event()
+
+    def slow(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nX-User: ann\r\nContent-Length: 10\r\n\r\n")
+        release.wait(20)
+
+    program = serve(DESK + "location / { auth_request /auth; root @dir@/www; }", desk=make_backend(serve=slow))
+    try:
+        assert program.get("/").text == "welcome\n"
+        assert not release.is_set()
+    finally:
+        release.set()
+
+
+def test_a_name_that_the_desk_s_answer_gave_stays(guarded):
+    """A group of a regular expression over the answer, seen when the answer is long gone."""
+    program, _, application = guarded("""
+        location = /auth2 { internal; proxy_pass http://@desk@/; proxy_redirect ~^https://(?<where>[^/]+)/ /; }
+        location / { auth_request /auth2; proxy_set_header X-Where "$where"; proxy_pass http://@app@; }
+    """, desk=lambda request: response("", fields=[("Location", "https://login.example/" + "x" * 2000)]))
+    for _ in range(3):
+        assert program.get("/").status == 200
+        assert application.last.field("X-Where") == "login.example"
+
+
+def test_options_asterisk_asks_the_desk_by_its_own_path(sallyport, make_backend):
+    """nginx refuses it."""
+    desk = make_backend(lambda request: response("", status="403 No"))
+    program = sallyport("""server { listen 127.0.0.1:@port:http@;
+        location = /auth { internal; proxy_pass http://@desk@; }
+        location / { auth_request /auth; root @dir@; } }""", desk=desk)
+    with program.client() as client:
+        assert client.request("OPTIONS", "*").status == 403
+    assert [(request.method, request.target) for request in desk.requests] == [("GET", "/auth")]
+
+
+def test_an_answer_that_cannot_be_read_lets_nobody_in(sallyport, make_backend):
+    desk = make_backend(lambda request: response("", fields=[("X-Groups", "a" * 2000 + "!")]))
+    program = sallyport("map $upstream_http_x_groups $role { ~^(a+)+$ admin; }"
+                        "server { listen 127.0.0.1:@port:http@;" + DESK +
+                        "location / { auth_request /auth; auth_request_set $who $role; root @dir@/www; } }", desk=desk)
+    program.write("www/index.html", "welcome\n")
+    assert program.get("/").status == 500
+    assert program.status()["counters"]["limit_regex_steps"] >= 1

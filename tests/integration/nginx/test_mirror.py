@@ -178,3 +178,41 @@ def test_off_stands_alone(sallyport):
     done = sallyport.make().check("server { listen 127.0.0.1:@port:http@; mirror /a; mirror off; }")
     assert done.returncode == 1
     assert '"mirror off" stands beside another mirror' in done.stderr
+
+
+def test_a_shadow_whose_answer_never_ends_holds_nothing_back(mirrored, make_backend):
+    def endless(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        with pytest.raises((EOFError, ConnectionError)):
+            while True:
+                connection.send(b"data\n\n")
+                connection.socket.settimeout(0.05)
+                try:
+                    connection.receive()
+                except TimeoutError:
+                    pass
+
+    program, _, _ = mirrored("location / { mirror /copy; proxy_pass http://@app@; }", make_backend(serve=endless))
+    with program.client() as client:
+        for _ in range(3):
+            assert client.get("/").text == "from the application"
+
+
+def test_a_body_that_went_to_another_backend_is_not_sent_again(sallyport, make_backend):
+    first = make_backend(lambda request: response("", fields=[("X-Accel-Redirect", "@second")]))
+    second, shadow = make_backend(), make_backend()
+    program = sallyport("server { listen 127.0.0.1:@port:http@;" + COPY + """
+        location / { proxy_request_buffering off; proxy_pass http://@first@; }
+        location @second { mirror /copy; proxy_pass http://@second@; } }
+    """, first=first, second=second, shadow=shadow)
+    assert ask(program, "POST", "/", b"the body").status == 500
+    program.wait_for_error("the request's body went to another backend and cannot be sent again")
+    assert not second.requests and not shadow.requests
+
+
+def test_what_the_location_does_not_let_through_is_not_copied(mirrored):
+    program, shadow, application = mirrored(
+        "location / { client_max_body_size 10; mirror /copy; proxy_pass http://@app@; }")
+    assert ask(program, "POST", "/", b"far too large").status == 413
+    assert not shadow.requests and not application.requests

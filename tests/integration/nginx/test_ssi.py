@@ -279,3 +279,45 @@ def test_parts_are_logged_if_that_is_asked_for(serve, logs, lines):
     assert program.get("/page.html").text == "A"
     program.wait_for_line("parts.log", "/page.html")
     assert program.lines("parts.log") == lines
+
+
+def test_a_part_is_whole_whatever_the_client_has_of_the_page(serve):
+    """Its fields tell of the page, not of the part."""
+    program = serve("root @dir@/www; ssi on; ssi_last_modified on;")
+    program.write("www/page.html", 'page <!--#include virtual="/part.txt" -->')
+    program.write("www/part.txt", "the part")
+    for field in (("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"), ("Range", "bytes=0-2")):
+        answer = program.get("/page.html", fields=[field])
+        assert answer.status == 304 or answer.text == "page the part", field
+
+
+def test_a_block_leaves_the_page_as_it_was(sallyport):
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on; }")
+    program.write("www/page.html", '<!--#block name="b" -->[<!--#if expr="$none" -->x<!--#endblock -->'
+                                   '1<!--#include virtual="/gone" stub="b" -->2')
+    assert program.get("/page.html").text == "1[2"
+
+
+def test_a_block_within_itself_ends(sallyport):
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on; }")
+    program.write("www/page.html", '<!--#block name="b" -->x<!--#include virtual="/gone" stub="b" --><!--#endblock -->'
+                                   '<!--#include virtual="/gone" stub="b" -->')
+    assert program.get("/page.html").text == "x" * 8 + ERROR
+    program.wait_for_error('the stub "b" stands in itself')
+
+
+def test_what_variables_take_of_a_page_is_bounded(sallyport):
+    """Two fields of one name are joined anew at each use."""
+    program = sallyport("server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on; }")
+    program.write("www/page.html", '<!--#echo var="http_x" -->' * 1000)
+    answer = program.get("/page.html", fields=[("X", "a" * 2000), ("X", "b" * 2000)])
+    assert answer.text.endswith("(none)")
+    assert program.status()["counters"]["limit_ssi_size"] > 0
+
+
+def test_the_parts_of_a_page_count_as_one_request_for_limit_req(serve):
+    program = serve("root @dir@/www; ssi on; location /part.html { limit_req zone=z; }",
+                    before="limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m;")
+    program.write("www/page.html", '<!--#include virtual="/part.html" -->' * 3)
+    program.write("www/part.html", "P")
+    assert program.get("/page.html").text == "PPP"
