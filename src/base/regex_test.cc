@@ -26,6 +26,20 @@ TEST(Regex, StopsCatastrophicPatternsWithAnError) {
   EXPECT_EQ(matched.error().code, ErrorCode::exhausted);
 }
 
+TEST(Regex, FindsWhatTheJitOfOlderLibrariesOverlooks) {
+  struct Case {
+    std::string_view pattern;
+    std::string_view subject;
+  };
+  for (const Case& each : {Case{"(.|)[a]+.", "aa"}, Case{"(?:a./|.|/).+.+", "ab//"},
+                           Case{"(..[ab]|[ab]).*a", "bba///"},
+                           Case{"/(?:(?:a|a.)a|)/*[ab]", "/acac/"}}) {
+    const auto regex = Regex::compile(each.pattern, Regex::Case::sensitive);
+    ASSERT_TRUE(regex);
+    EXPECT_TRUE(regex->match(each.subject, nullptr).value_or(false)) << each.pattern;
+  }
+}
+
 TEST(Regex, SaysWhereAPatternIsWrong) {
   const auto regex = Regex::compile("a(b", Regex::Case::sensitive);
   ASSERT_FALSE(regex);

@@ -31,7 +31,8 @@ std::optional<std::uint32_t> CaselessTable::find(std::string_view key,
     const Entry& entry = entries_[places_[at] - 1];
     if (entry.hash != hash || entry.size != key.size()) continue;
     const auto known = std::string_view(text_).substr(entry.start, entry.size);
-    if (base::equal_ignoring_case(known, key)) return entry.value;
+    // Hosts, and most other keys, come in lower case already.
+    if (known == key || base::equal_ignoring_case(known, key)) return entry.value;
   }
 }
 
@@ -42,7 +43,7 @@ bool CaselessTable::add(std::string_view key, std::uint32_t value) {
   if (2 * (entries_.size() + 1) > places_.size()) grow();
   entries_.push_back({hash, static_cast<std::uint32_t>(text_.size()),
                       static_cast<std::uint32_t>(key.size()), value});
-  text_ += key;
+  text_ += base::lower(key);
   std::size_t at = first_place(hash);
   while (places_[at] != 0) at = (at + 1) & (places_.size() - 1);
   places_[at] = static_cast<std::uint32_t>(entries_.size());
