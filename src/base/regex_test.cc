@@ -31,9 +31,9 @@ TEST(Regex, FindsWhatTheJitOfOlderLibrariesOverlooks) {
     std::string_view pattern;
     std::string_view subject;
   };
-  for (const Case& each : {Case{"(.|)[a]+.", "aa"}, Case{"(?:a./|.|/).+.+", "ab//"},
-                           Case{"(..[ab]|[ab]).*a", "bba///"},
-                           Case{"/(?:(?:a|a.)a|)/*[ab]", "/acac/"}}) {
+  for (const Case& each :
+       {Case{"(.|)[a]+.", "aa"}, Case{"(?:a./|.|/).+.+", "ab//"},
+        Case{"(..[ab]|[ab]).*a", "bba///"}, Case{"/(?:(?:a|a.)a|)/*[ab]", "/acac/"}}) {
     const auto regex = Regex::compile(each.pattern, Regex::Case::sensitive);
     ASSERT_TRUE(regex);
     EXPECT_TRUE(regex->match(each.subject, nullptr).value_or(false)) << each.pattern;
