@@ -298,8 +298,10 @@ async::Task<void> HttpConnection::refuse(Context& context, const HeadProgress& p
   context.exchange.request.keep_alive = false;
   context.exchange.request.version = http::Version::http_1_1;
   log(context, Level::info, http::h1::explain(progress.refusal));
-  static_cast<void>(
-      co_await respond(context, Answer{.status = http::h1::status_of(progress.refusal)}));
+  unsigned status = http::h1::status_of(progress.refusal);
+  if (status == 431 && context.site.listing().compat_nginx)
+    status = 494;  // nginx's page and status
+  static_cast<void>(co_await respond(context, Answer{.status = status}));
 }
 
 // nginx's words for what a client did instead of going on; `while_doing` begins with "while".

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
+#include "base/decimal.h"
 #include "base/random.h"
 #include "content/autoindex.h"
 #include "content/file_path.h"
@@ -24,6 +24,7 @@
 namespace proxy {
 namespace {
 
+using base::decimal;
 using base::Error;
 using base::ErrorCode;
 using content::ByteRange;
@@ -38,12 +39,6 @@ using observe::Level;
 
 bool is_asked_for(Method method) noexcept {
   return method == Method::get || method == Method::head || method == Method::post;
-}
-
-std::string_view decimal(std::uint64_t number, base::Arena& arena) {
-  std::array<char, 20> digits{};
-  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
-  return arena.copy(std::string_view(digits.begin(), end));
 }
 
 // "bytes 0-9/100"

@@ -1,22 +1,15 @@
 #include "proxy/forced_range.h"
 
-#include <array>
-#include <charconv>
-
+#include "base/decimal.h"
 #include "content/preconditions.h"
 #include "http/date.h"
 
 namespace proxy {
 namespace {
 
+using base::decimal;
 using content::ByteRanges;
 using http::FieldName;
-
-std::string_view decimal(std::uint64_t number, base::Arena& arena) {
-  std::array<char, 20> digits{};
-  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
-  return arena.copy(std::string_view(digits.begin(), end));
-}
 
 // What the backend says of the version that it has sent.
 content::Validators validators_of(const http::Fields& fields) {

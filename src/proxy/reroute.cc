@@ -42,6 +42,22 @@ void become_get(http::RequestHead& request) {
   request.method_text = "GET";
 }
 
+// After these nginx reads nothing more from the client: what it sent was not understood, or we are
+// not well.
+bool ends_connection(unsigned status) {
+  switch (status) {
+    case 400:
+    case 413:
+    case 414:
+    case 495:
+    case 496:
+    case 497:
+    case 500:
+    case 501: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 bool count_change(Context& context, std::string_view doing, std::string_view where) {
@@ -110,6 +126,7 @@ bool has_error_page(const Context& context, unsigned status) noexcept {
 Step apply_error_page(Context& context, Answer answer) {
   const bool is_error = answer.status >= 300 && !answer.has_text && !answer.close_silently;
   if (!is_error || context.responder().head_sent() || context.closed_silently) return answer;
+  if (ends_connection(answer.status)) context.close_after = true;
   context.forced_status.reset();  // this error is what the client is told
   context.kept_type = {};
   if (!has_error_page(context, answer.status)) return answer;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/decimal.h"
 #include "base/text.h"
 #include "content/error_page.h"
 #include "content/redirect.h"
@@ -257,6 +258,12 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   if (!answer.last_modified.empty() && (response.status == 200 || response.status == 304)) {
     fits = fits && response.fields.add(FieldName::last_modified, answer.last_modified);
   }
+  const bool tells_length = exchange.request.method == http::Method::head && !body.empty() &&
+                            !http::status_has_no_body(response.status);
+  if (tells_length) {
+    fits = fits && response.fields.add(FieldName::content_length,
+                                       base::decimal(body.size(), exchange.arena));
+  }
   if (!answer.location.empty()) {
     fits = fits && response.fields.add(
                        FieldName::location,
@@ -289,21 +296,21 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
     context.filtered.reset();
     choose_framing(context);
   }
-  // What the log shows is nginx's own code (494, 497, ...); the wire has the one that it stands
-  // for.
-  http::ResponseHead& head = response;
-  const std::uint16_t shown = head.status;
-  head.status = static_cast<std::uint16_t>(http::wire_status(shown));
+  // nginx's own codes (494 to 497) are 400s, in the log, too, unless the configuration has written
+  // a text for that very code.
+  const bool as_written = answer.has_text && forced == 0;
+  if (!as_written) {
+    response.status = static_cast<std::uint16_t>(http::wire_status(response.status));
+  }
   const bool has_more = has_trailers(context);
   const io::Patience patience = Pace(context.send_pace()).patience(context.now(), body.size());
   auto sent = co_await context.responder().send_head(
-      head, body, has_more ? http::End::no : http::End::yes, patience);
+      response, body, has_more ? http::End::no : http::End::yes, patience);
   if (sent && has_more) sent = co_await finish_body(context, patience);
   if (!sent && sent.error().is(base::ErrorCode::timed_out)) {
     context.timed_out = true;
     context.count(observe::Counter::limit_send_time);
   }
-  head.status = shown;
   co_return sent;
 }
 

@@ -11,6 +11,7 @@ GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/guide/differences.md
 # Touched by every difference that a file can be touched by.
 TOUCHED = """\
 underscores_in_headers on;
+large_client_header_buffers 4 8k;
 log_format secrets '$http_authorization';
 upstream group { server app.test:80; }
 server {
