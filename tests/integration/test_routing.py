@@ -196,7 +196,7 @@ def test_a_location_with_proxy_pass_and_a_slash_redirects_its_name(sallyport, ba
     ('return 403;', 403, None, "403 Forbidden"),
     ('return 404 "mine";', 404, None, "mine"),
     ('return 410;', 410, None, "410 Gone"),
-    ('return 500;', 500, None, "500 Internal Server Error"),
+    ('return 503;', 503, None, "503 Service Temporarily Unavailable"),
     ('return 301 https://$host$request_uri;', 301, "https://example.com/x?y=1", "301 Moved Permanently"),
     ('return 302 /other;', 302, "http://example.com@colon@/other", "302 Found"),
     ('return 303 http://a.test/;', 303, "http://a.test/", "303 See Other"),
