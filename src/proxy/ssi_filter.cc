@@ -280,7 +280,7 @@ SsiFilter::Text SsiFilter::run_short(const SsiCommand& command, const Parameters
 SsiFilter::Text SsiFilter::echo(const Parameters& parameters) {
   const auto value = variable(base::lower(*parameters.find("var")));
   const std::string* otherwise = parameters.find("default");
-  const std::string text(value ? *value : otherwise != nullptr ? *otherwise : "(none)");
+  std::string text(value ? *value : otherwise != nullptr ? *otherwise : "(none)");
   if (text.empty()) return text;
   if (const std::string* encoding = parameters.find("encoding")) {  // it holds from now on
     if (*encoding == "none") {
@@ -435,11 +435,14 @@ async::Task<Result<bool>> SsiFilter::include_text(const Parameters& parameters) 
   const std::string* waits = parameters.find("wait");
   const std::string* into = parameters.find("set");
   const std::string* stub = parameters.find("stub");
+  const std::string* source = path != nullptr ? path : file;
+  if (source == nullptr) {
+    complain("no parameter in \"include\" SSI command");
+    co_return false;
+  }
   std::string_view wrong;
   if (path != nullptr && file != nullptr) {
     wrong = "inclusion may be either virtual or file";
-  } else if (path == nullptr && file == nullptr) {
-    wrong = "no parameter in \"include\" SSI command";
   } else if (into != nullptr && stub != nullptr) {
     wrong = "\"set\" and \"stub\" cannot be used together in \"include\" SSI command";
   } else if (waits != nullptr && path == nullptr) {
@@ -454,7 +457,7 @@ async::Task<Result<bool>> SsiFilter::include_text(const Parameters& parameters) 
     complain(wrong);
     co_return false;
   }
-  const auto expanded = expand(path != nullptr ? *path : *file);
+  const auto expanded = expand(*source);
   if (!expanded) co_return false;
   exchange::Exchange& exchange = context_.exchange;
   const std::string_view folder =
