@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "http/date.h"
 #include "http/list.h"
+#include "http/user_agent.h"
 
 namespace filter {
 namespace {
@@ -92,20 +93,11 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .set = set_disabled},
 };
 
-// "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)"
-bool is_msie6(std::string_view agent) noexcept {
-  const std::size_t at = agent.find("MSIE ");
-  if (at == std::string_view::npos || agent.contains("Opera")) return false;
-  const std::string_view version = agent.substr(at + 5);
-  if (version.size() < 3 || version[1] != '.') return false;
-  return version[0] == '4' || version[0] == '5' || (version[0] == '6' && !version.contains("SV1"));
-}
-
 bool is_disabled(const O& options, const http::Fields& request) {
   if (!*options.disabled_msie6 && options.disabled->empty()) return false;
   const std::string_view agent = request.value(FieldName::user_agent);
   if (agent.empty()) return false;
-  if (*options.disabled_msie6 && is_msie6(agent)) return true;
+  if (*options.disabled_msie6 && http::is_msie6(agent)) return true;
   // One that can't be matched in time is not one of those.
   return std::ranges::any_of(*options.disabled, [&](const auto& regex) {
     return regex->match(agent, nullptr).value_or(false);

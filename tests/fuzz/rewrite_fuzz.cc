@@ -391,8 +391,8 @@ struct Verdict {
   std::string state;
 };
 
-// Who judges regular expressions. The library has faults of its own, which are not the program's:
-// the JIT of PCRE2 10.42 overlooks "(.|)[a]+." in "aa". So its verdict counts as well.
+// Who judges regular expressions. The library may have faults of its own, which are not the
+// program's (see base/regex.cc for one). So its verdict counts as well.
 enum class Judge { matcher, library };
 
 class Evaluator {
