@@ -132,8 +132,7 @@ void Server::number_places() {
 
 void Server::commit(std::shared_ptr<Adoption> adoption) {
   adoption->waiting_for = workers_.size();
-  generation_ = adoption->generation.number;
-  set_crash_generation(generation_);
+  set_crash_generation(adoption->generation.number);
   signer_.keep_ready(adoption->generation.snapshot->process.worker_certificates);
   memory_watch_.set_limit(memory_limit(adoption->generation.snapshot->process.machine.memory));
   snapshot_ = adoption->generation.snapshot;
@@ -154,6 +153,8 @@ void Server::commit(std::shared_ptr<Adoption> adoption) {
                    [this, adoption](std::vector<std::string> failures) {
                      std::ranges::move(failures, std::back_inserter(not_listening_));
                      if (!adoption->count({})) return;
+                     // Not before: who reads the number in `status` may count on every worker.
+                     generation_ = adoption->generation.number;
                      readiness_.listening = not_listening_.empty();
                      // A configuration is built in many small pieces, most of which are gone now:
                      // of 10,000 servers with certificates, 20 MB.

@@ -118,7 +118,8 @@ def test_apply_keeps_what_does_well(site):
         assert "kept." in done.stdout
     assert not load.failures
     assert which(proxy) == "new"
-    command(proxy, "reload")  # reads the instance's own file, which nobody has touched
+    reload = command(proxy, "reload")  # reads the instance's own file, which nobody has touched
+    assert reload.returncode == 0, reload.stderr
     assert which(proxy) == "old"
 
 
@@ -182,9 +183,9 @@ def test_a_trial_with_other_workers_and_listeners_goes_back(site):
     running.terminate()
     running.communicate()
     wait_for(lambda: len(proxy.status()["workers"]) == 1, "the old configuration to serve again")
-    # The trial's process serves what it has to its end, which takes a moment.
+    # The trial's process serves what it has accepted to its end, which takes a moment.
     wait_for(lambda: refuses(proxy.port("more")), "the trial's listener to go")
-    assert which(proxy) == "old"
+    wait_for(lambda: which(proxy) == "old", "the trial's process to be done")
 
 
 def test_an_instance_that_ends_during_a_trial_ends_well(site):

@@ -82,16 +82,19 @@ class NameServer:
                 connection, _ = self._tcp.accept()
             except OSError:
                 return
-            with connection:
-                connection.settimeout(5)
-                try:
-                    size = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))[0]
-                    query = connection.recv(size, socket.MSG_WAITALL)
+            # A thread each: resolvers keep their connections, and ask for many names on one.
+            threading.Thread(target=self._serve_connection, args=(connection,), daemon=True).start()
+
+    def _serve_connection(self, connection):
+        with connection:
+            connection.settimeout(60)
+            try:
+                while size := connection.recv(2, socket.MSG_WAITALL):
+                    query = connection.recv(struct.unpack("!H", size)[0], socket.MSG_WAITALL)
                     for answer in self._answers(query, "tcp"):
                         connection.sendall(struct.pack("!H", len(answer)) + answer)
-                    connection.recv(1)
-                except (OSError, struct.error):
-                    pass
+            except (OSError, struct.error):
+                pass
 
     def _answers(self, query, protocol):
         if len(query) < 17 or self.mode == "silent":
