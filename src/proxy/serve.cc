@@ -157,18 +157,22 @@ async::Task<Step> serve_file(Context& context) {
   co_return co_await send_static(context, *plan, *found.file);
 }
 
-async::Task<Step> produce_content(Context& context) {
+// What can be said without content.
+Step prepare_content(Context& context) {
   const ClientOptions& options = context.client_options();
   context.body.set_limits(*options.max_body_size, context.body_pace());
   // An error before a path was looked for may have led to a named location.
   if (!context.exchange.path_is_routed) {
-    if (auto refused = refuse_large_body(context)) co_return refused;
+    if (auto refused = refuse_large_body(context)) return refused;
   }
-  if (auto page = answer_status_page(context)) co_return page;
+  return answer_status_page(context);
+}
+
+// No coroutine of its own: most requests come through here.
+async::Task<Step> produce_content(Context& context) {
   const ForwardPlan* plan =
       context.location != nullptr ? context.level->find<ForwardPlan>() : nullptr;
-  if (plan != nullptr) co_return co_await forward(context, *plan);
-  co_return co_await serve_file(context);
+  return plan != nullptr ? forward(context, *plan) : serve_file(context);
 }
 
 void drop_body(Context& context) {
@@ -196,9 +200,9 @@ Step admit(Context& context) {
   return answer;
 }
 
-// One way through the phases, from where context.reroute says that the request goes on. Neither an
-// answer nor a reroute: the response has been sent.
-async::Task<Step> pass_phases(Context& context) {
+// The location and its rewrite directives, from where context.reroute says that the request goes
+// on. No answer and a reroute: it was moved again.
+Step route(Context& context) {
   const Reroute from = std::exchange(context.reroute, Reroute::none);
   Step answer;
   if (from == Reroute::redirect) {
@@ -210,23 +214,25 @@ async::Task<Step> pass_phases(Context& context) {
   context.reroute = Reroute::none;  // a location was looked for by the path as it is now
   if (!answer) apply_limit_except(context);
   if (!answer && context.location != nullptr) answer = rewrite(context, *context.level);
-  if (answer) co_return answer;
+  if (answer) return answer;
   if (context.reroute != Reroute::none) {
     const bool may = count_change(context, "while processing", context.exchange.uri);
-    co_return may ? Step() : Step(Answer{.status = 500});
+    return may ? Step() : Step(Answer{.status = 500});
   }
   if (context.location != nullptr && context.parent == nullptr) identify_client(context);
   context.tell(Recorder::Step::client);
-  if (has_limits(context)) answer = co_await guard_request(context);
-  if (!answer && is_restricted(context)) answer = co_await authorise(context);
-  if (!answer) answer = inspect(context);
-  if (!answer) answer = try_files(context);
-  if (!answer && context.reroute == Reroute::none && has_mirrors(context)) {
-    answer = co_await start_mirrors(context);
+  return answer;
+}
+
+// What is answered instead of content.
+async::Task<void> reply(Context& context, Answer answer) {
+  if (const Step failed = failed_evaluation(context)) answer = *failed;
+  drop_body(context);
+  if (context.leaves_error_pages && answer.status >= 300 && !answer.has_text) {
+    context.exchange.response.status = static_cast<std::uint16_t>(answer.status);
+  } else if (!co_await respond(context, answer)) {
+    context.close_after = true;
   }
-  if (!answer) answer = failed_evaluation(context);
-  if (!answer && context.reroute == Reroute::none) answer = co_await produce_content(context);
-  co_return answer;
 }
 
 }  // namespace
@@ -243,22 +249,23 @@ void select_server(Context& context) {
 
 async::Task<void> serve(Context& context) {
   Step answer;
+  const auto goes_on = [&] { return !answer && context.reroute == Reroute::none; };
   if (context.parent == nullptr) answer = admit(context);
   if (context.reroute == Reroute::none) context.reroute = Reroute::redirect;
   while (true) {
-    if (!answer) answer = co_await pass_phases(context);
+    if (!answer) answer = route(context);
+    if (goes_on() && has_limits(context)) answer = co_await guard_request(context);
+    if (goes_on() && is_restricted(context)) answer = co_await authorise(context);
+    if (goes_on()) answer = inspect(context);
+    if (goes_on()) answer = try_files(context);
+    if (goes_on() && has_mirrors(context)) answer = co_await start_mirrors(context);
+    if (!answer) answer = failed_evaluation(context);
+    if (goes_on()) answer = prepare_content(context);
+    if (goes_on()) answer = co_await produce_content(context);
     if (answer) answer = apply_error_page(context, *answer);
     if (answer || context.reroute == Reroute::none) break;
   }
-  if (answer) {
-    if (const Step failed = failed_evaluation(context)) answer = failed;
-    drop_body(context);
-    if (context.leaves_error_pages && answer->status >= 300 && !answer->has_text) {
-      context.exchange.response.status = static_cast<std::uint16_t>(answer->status);
-    } else if (!co_await respond(context, *answer)) {
-      context.close_after = true;
-    }
-  }
+  if (answer) co_await reply(context, *answer);
   if (context.mirrors != nullptr) co_await finish_mirrors(context);
   if (has_post_action(context)) co_await run_post_action(context);
 }

@@ -35,12 +35,10 @@ class HeadWriter {
   void field(FieldName id, std::uint64_t value) noexcept;
   void fields(const Fields& all) noexcept;
   /// The empty line. Ends a head, and a trailer section.
-  void end() noexcept;
+  void end() noexcept { end_line(); }
 
-  [[nodiscard]] Verdict verdict() const noexcept {
-    if (unsafe_) return Verdict::unsafe;
-    return needed_ > into_.size() ? Verdict::overflow : Verdict::ok;
-  }
+  /// Looks at all that was written, in one pass: ask once.
+  [[nodiscard]] Verdict verdict() const noexcept;
   [[nodiscard]] std::size_t needed() const noexcept { return needed_; }
   /// What was written; whole only if the verdict is ok.
   [[nodiscard]] std::string_view written() const noexcept {
@@ -49,10 +47,13 @@ class HeadWriter {
 
  private:
   void append(std::string_view text) noexcept;
+  void line(std::string_view name, std::string_view value) noexcept;
+  void end_line() noexcept;
   void require(bool safe) noexcept { unsafe_ = unsafe_ || !safe; }
 
   std::span<char> into_;
   std::size_t needed_ = 0;
+  std::size_t lines_ = 0;
   bool unsafe_ = false;
 };
 
