@@ -13,7 +13,8 @@
 
 namespace http {
 
-enum class TargetForm : std::uint8_t { origin, absolute, asterisk };  // RFC 9112 §3.2
+/// RFC 9112 §3.2. `authority` is that of CONNECT: "example.com:443", no path.
+enum class TargetForm : std::uint8_t { origin, absolute, asterisk, authority };
 
 /// How the end of a message's body is found (RFC 9112 §6.3). HTTP/2 and 3 without a content-length
 /// use `chunked` for "until the stream ends".
@@ -40,9 +41,11 @@ struct RequestHead {
 
   std::string_view method_text;
   std::string_view target;     // request-target as received
-  std::string_view scheme;     // of the absolute form, as received; else empty
-  std::string_view authority;  // of the absolute form, as received; else empty
-  std::string_view raw_path;   // "/a%20b"; "/" if an absolute form has none; "*" for asterisk
+  std::string_view scheme;     // of the absolute form or :scheme, as received; else empty
+  std::string_view authority;  // of the absolute form or :authority, as received; else empty
+  std::string_view protocol;   // :protocol of an extended CONNECT (RFC 8441), e.g. "websocket"
+  std::string_view raw_path;   // "/a%20b"; "/" if an absolute form has none; "*" for asterisk;
+                               // empty for authority
   std::string_view query;      // behind the '?'
 
   /// Validated, in lower case, without port and trailing dot; an IPv6 literal keeps its brackets.

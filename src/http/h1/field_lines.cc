@@ -1,11 +1,11 @@
 #include "http/h1/field_lines.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/text.h"
 #include "http/characters.h"
 #include "http/find_control.h"
+#include "http/framing.h"
 #include "http/list.h"
 
 namespace http::h1 {
@@ -28,22 +28,6 @@ Refusal refusal_of_name(std::string_view line, std::size_t at) noexcept {
     if (after != std::string_view::npos && line[after] == ':') return Refusal::space_before_colon;
   }
   return Refusal::invalid_name;
-}
-
-// Backends that fold '_' and '.' into '-' would take it for a framing field.
-bool is_framing_alias(const Field& field) noexcept {
-  if (field.name.size() != 14 && field.name.size() != 17) return false;
-  const FieldName folded = intern_folded(field.name);
-  return folded == FieldName::content_length || folded == FieldName::transfer_encoding;
-}
-
-Refusal parse_content_length(std::string_view text, std::uint64_t& length) noexcept {
-  // 1*DIGIT (RFC 9110 §8.6). Lists of equal numbers, which it lets recipients repair, are refused.
-  const auto value = base::parse_number<std::uint64_t>(text);
-  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (!value || *value > kMax) return Refusal::invalid_content_length;
-  length = *value;
-  return Refusal::none;
 }
 
 // RFC 9112 §6.1: chunked must be the final coding and be applied once; we know no other.

@@ -7,17 +7,11 @@
 #include "http/h1/feed_head.h"
 #include "http/h1/field_lines.h"
 #include "http/host.h"
+#include "http/target.h"
 
 namespace http::h1 {
 
 namespace {
-
-void split_query(std::string_view path_and_query, RequestHead& head) noexcept {
-  const std::size_t mark = path_and_query.find('?');
-  head.has_query = mark != std::string_view::npos;
-  head.raw_path = path_and_query.substr(0, mark);
-  head.query = head.has_query ? path_and_query.substr(mark + 1) : std::string_view{};
-}
 
 // RFC 9112 §3.2.2: http://host:port/path?query. Schemes other than http and https are not ours.
 Refusal parse_absolute_form(RequestHead& head) {

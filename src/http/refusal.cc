@@ -1,8 +1,8 @@
-#include "http/h1/refusal.h"
+#include "http/refusal.h"
 
 #include <array>
 
-namespace http::h1 {
+namespace http {
 
 namespace {
 struct Entry {
@@ -11,9 +11,9 @@ struct Entry {
   std::string_view sentence;
 };
 constexpr std::array<Entry, kRefusalCount> kEntries = {{{200, "none", "accepted"},
-#define SALLYPORT_H1_REFUSAL(name, status, sentence) {status, #name, sentence},
-                                                        SALLYPORT_H1_REFUSALS(SALLYPORT_H1_REFUSAL)
-#undef SALLYPORT_H1_REFUSAL
+#define SALLYPORT_REFUSAL(name, status, sentence) {status, #name, sentence},
+                                                        SALLYPORT_REFUSALS(SALLYPORT_REFUSAL)
+#undef SALLYPORT_REFUSAL
 }};
 }  // namespace
 
@@ -27,4 +27,4 @@ std::string_view explain(Refusal refusal) noexcept {
   return kEntries[static_cast<std::size_t>(refusal)].sentence;
 }
 
-}  // namespace http::h1
+}  // namespace http
