@@ -43,6 +43,7 @@ struct Connection {
   const observe::Totals* totals = nullptr;  // of the program: $connections_*; null, as in tests
 
   bool plain_on_tls_port = false;
+  bool http2 = false;
   bool tls = false;
   std::string_view tls_protocol;  // "TLSv1.3"; the TLS library's own text, as the next
   std::string_view tls_cipher;    // OpenSSL's name

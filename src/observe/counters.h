@@ -53,6 +53,7 @@ namespace observe {
   X(requests_aborted, counter, "requests whose client went away before the response ended")          \
   X(filters_failed, counter, "responses cut off: a body filter could not go on")                     \
   X(requests_refused, counter, "requests that broke the protocol's rules")                           \
+  X(requests_misdirected, counter, "requests answered 421: HTTP/2 for a host that the certificate does not name") \
   X(access_denied, counter, "requests refused: allow and deny")                                       \
   X(passwords_refused, counter, "requests refused: no such user, or a wrong password")               \
   X(passwords_computed, counter, "passwords that were hashed to be compared")                        \

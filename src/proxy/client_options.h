@@ -33,7 +33,7 @@ struct ClientOptions {
   config::Setting<std::uint64_t> header_buffer_size{1024};
   config::Setting<std::uint64_t> large_buffer_count{4};
   config::Setting<std::uint64_t> large_buffer_size{8 * 1024};
-  config::Setting<std::uint64_t> max_headers{100};  // compat nginx: 1000
+  config::Setting<std::uint64_t> max_headers{100};  // see max_fields
   config::Setting<Milliseconds> header_timeout{Milliseconds(60'000)};
 
   config::Setting<std::uint64_t> max_body_size{1024 * 1024};  // 0: no limit
@@ -74,6 +74,11 @@ struct ClientOptions {
   config::Setting<std::string> default_type{std::string("text/plain")};
   config::Setting<http::EncodedSlash> encoded_slash{http::EncodedSlash::keep};
   config::Setting<std::vector<base::Network>> trusted_proxies;
+
+  /// Under `compat nginx` 1000, unless it is set.
+  [[nodiscard]] std::uint64_t max_fields(bool compat_nginx) const {
+    return max_headers.value_or(compat_nginx ? 1000 : *max_headers);
+  }
 
   auto settings(this auto& self) {
     return std::tie(

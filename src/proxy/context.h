@@ -57,6 +57,7 @@ struct Context {
   std::optional<content::ByteRange> only{};  // what the client is sent of a backend's body
   std::optional<bool> buffering{};  // what the backend said: X-Accel-Buffering
   const VirtualServer* server = nullptr;
+  const VirtualServer* shown = nullptr;  // whose certificate the client of HTTP/2 was shown
   const route::Location* location = nullptr;
   const config::Level*& level = exchange.level;
   Reroute reroute = Reroute::none;  // what a step that gave no answer leaves to be done

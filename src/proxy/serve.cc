@@ -20,6 +20,7 @@
 #include "proxy/static_file.h"
 #include "proxy/status_page.h"
 #include "proxy/try_files.h"
+#include "tls/certificate_names.h"
 
 namespace proxy {
 namespace {
@@ -46,6 +47,22 @@ Step refuse_plain(Context& context) {
   log(context, Level::info, "client sent plain HTTP request to HTTPS port");
   context.close_after = true;
   return Answer{.status = 497};
+}
+
+// A client may share its connection between hosts, but only between those that the certificate
+// names which it was shown (RFC 9110 §15.5.20, RFC 9113 §9.1.1).
+Step refuse_misdirected(Context& context) {
+  const VirtualServer* shown = context.shown;
+  if (shown == nullptr || shown == context.server) return std::nullopt;
+  const std::string_view host = context.exchange.request.host;
+  const bool is_covered = std::ranges::any_of(shown->certificates, [&](const auto& certificate) {
+    return tls::covers(certificate->facts(), host);
+  });
+  if (is_covered) return std::nullopt;
+  context.count(Counter::requests_misdirected);
+  log(context, Level::info,
+      "client asks for a host that the certificate of its connection does not name");
+  return Answer{.status = 421};
 }
 
 // TRACE would show a client what other proxies and we have added to its request. nginx has no use
@@ -195,6 +212,7 @@ Step admit(Context& context) {
   identify_client(context);
   Step answer = canonicalise(context);
   if (!answer) answer = refuse_plain(context);
+  if (!answer) answer = refuse_misdirected(context);
   if (!answer) answer = refuse_trace(context);
   if (!answer) answer = refuse_early(context);
   return answer;

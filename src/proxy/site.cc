@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "guard/zones.h"
 #include "proxy/client_certificates.h"
+#include "proxy/http2_options.h"
 #include "proxy/worker.h"
 
 namespace proxy {
@@ -18,6 +19,10 @@ const VirtualServer& ListenGroup::find(std::string_view host, base::Captures& ca
   if (servers.size() == 1 && !names.has_patterns()) return *servers.front();
   const auto match = names.find(host, captures, slots);
   return *servers[match ? match->value : default_server];
+}
+
+bool ListenGroup::speaks_http2() const {
+  return http2 || *servers[default_server]->level->get<Http2Options>().on;
 }
 
 Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing)

@@ -55,12 +55,15 @@ struct ListenGroup {
   base::Address address;
   bool tls = false;
   bool proxy_protocol = false;  // connections begin with a PROXY protocol header
+  bool http2 = false;           // `listen ... http2`: for all servers of the address
   io::ListenOptions socket;
   std::vector<const VirtualServer*> servers;
   route::NameTable names;               // to an index in `servers`
   std::size_t default_server = 0;
   [[nodiscard]] const VirtualServer& find(std::string_view host, base::Captures& captures,
                                           script::Slots slots) const;
+  /// In the clear, where no name tells the servers apart before the first request.
+  [[nodiscard]] bool speaks_http2() const;
 };
 
 struct Listing {

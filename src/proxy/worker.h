@@ -24,7 +24,10 @@ class PasswordDesk;
 namespace guard {
 class Zones;
 }
-namespace http::h1 {
+namespace http::h2 {
+struct SharedBudget;
+}
+namespace http {
 enum class Refusal : std::uint8_t;
 }
 namespace exchange {
@@ -57,7 +60,7 @@ class Recorder;
 /// pools. Connections hold it while a request runs; the last one lets it go.
 class Site;
 
-/// Messages that were refused, told apart by the rule that they broke (http::h1::Refusal).
+/// Messages that were refused, told apart by the rule that they broke (http::Refusal).
 struct RefusalCounters {
   observe::FamilyId requests;
   observe::FamilyId responses;
@@ -74,9 +77,9 @@ void count_handshake(observe::Counters& counters, const HandshakeCounters& famil
                      std::string_view version, std::string_view cipher) noexcept;
 
 /// The limit that a refused request passed; requests_refused if it broke another rule.
-[[nodiscard]] observe::Counter counter_for(http::h1::Refusal refusal) noexcept;
+[[nodiscard]] observe::Counter counter_for(http::Refusal refusal) noexcept;
 /// Counts the limits that a refused response passed, if it did.
-void count_upstream_limit(observe::Counters& counters, http::h1::Refusal refusal) noexcept;
+void count_upstream_limit(observe::Counters& counters, http::Refusal refusal) noexcept;
 
 struct Worker {
   unsigned index;
@@ -97,6 +100,7 @@ struct Worker {
   const observe::Totals* totals = nullptr;        // null, as in tests: no pages that tell them
   const observe::Readiness* readiness = nullptr;
   observe::Histogram* request_times = nullptr;  // in microseconds; null: not measured
+  http::h2::SharedBudget* http2_budget = nullptr;  // null, as in tests: not bounded
   accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
   std::shared_ptr<guard::Zones> zones{};  // of all workers; null, as in tests: each site its own
   std::shared_ptr<admission::PasswordDesk> passwords{};  // made by the first request that needs it

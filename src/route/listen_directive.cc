@@ -184,8 +184,6 @@ void read_parameter(const Binding& binding, std::size_t i, ListenOptions& listen
     listen.proxy_protocol = true;
   } else if (word == "http2") {
     listen.http2 = true;
-    binding.warn_at(i, "the \"http2\" parameter is not supported yet and ignored",
-                    "clients are served over HTTP/1.1");
   } else if (!read_socket_parameter(binding, i, key, word.substr(name.size()), listen)) {
     refuse_parameter(binding, i, key);
   }

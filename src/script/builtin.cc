@@ -5,7 +5,6 @@ namespace script {
 namespace {
 
 constexpr UnsupportedVariable kUnsupported[] = {
-    {"http2", "http2"},
     {"http3", "later-http3"},
     {"ssl_client_cert", "certificates"},
     {"ssl_client_escaped_cert", "certificates"},

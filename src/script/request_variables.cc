@@ -83,6 +83,10 @@ Text is_request_port(Exchange& ex) { return ex.request.port != 0 ? ":" : ""; }
 Text server_protocol(Exchange& ex) {
   return has_line(ex) ? Text(http::text_of(ex.request.version)) : std::nullopt;
 }
+Text http2(Exchange& ex) {
+  if (!ex.connection.http2) return "";
+  return ex.connection.tls ? "h2" : "h2c";
+}
 Text request_length(Exchange& ex) { return number_text(ex.arena, ex.request_length); }
 Text request_time(Exchange& ex) { return seconds_text(ex.arena, ex.now - ex.started); }
 
@@ -147,6 +151,9 @@ constexpr VariableSpec kTable[] = {
     {.name = "request_id",
      .get = of_exchange<request_id>,
      .documentation = "32 random hexadecimal digits, the same for the whole request"},
+    {.name = "http2",
+     .get = of_exchange<http2>,
+     .documentation = "\"h2\" over TLS, \"h2c\" in the clear, empty for other protocols"},
     {.name = "request_length",
      .get = of_exchange<request_length>,
      .documentation = "bytes of request line, header and body"},

@@ -23,6 +23,7 @@
 #include "filter/userid.h"
 #include "guard/limit_directives.h"
 #include "proxy/client_options.h"
+#include "proxy/http2_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/plan.h"
 #include "route/route_builder.h"
@@ -93,6 +94,7 @@ class Builder {
   void take_socket_options(const route::ListenOptions& listen, proxy::ListenGroup& group);
   void take_protocols(const route::ListenOptions& listen, proxy::ListenGroup& group);
   void add_certificates(const Level& level, proxy::VirtualServer& server);
+  void choose_policy(proxy::VirtualServer& server);
   void check_session_cache(const tls::TlsOptions& options);
   void finish_groups();
   void keep_client_hellos();
@@ -195,6 +197,7 @@ void Builder::take_socket_options(const route::ListenOptions& listen, proxy::Lis
 void Builder::take_protocols(const route::ListenOptions& listen, proxy::ListenGroup& group) {
   group.tls = group.tls || listen.tls;
   group.proxy_protocol = group.proxy_protocol || listen.proxy_protocol;
+  group.http2 = group.http2 || listen.http2;
   const Protocols protocols{listen.tls, listen.http2, listen.proxy_protocol};
   if (protocols == Protocols{}) return;
   const auto [first, is_new] =
@@ -266,11 +269,21 @@ void Builder::add_certificates(const Level& level, proxy::VirtualServer& server)
     }
   }
   check_session_cache(options);
+}
+
+// Once it is known what the addresses speak: `listen ... http2` is for all servers of one.
+void Builder::choose_policy(proxy::VirtualServer& server) {
+  tls::ServerPolicy policy = tls::policy_of(server.level->get<tls::TlsOptions>(), flags_);
+  const bool http2 =
+      *server.level->get<proxy::Http2Options>().on ||
+      std::ranges::any_of(built_.listing.groups, [&](const auto& group) {
+        return group->http2 && std::ranges::find(group->servers, &server) != group->servers.end();
+      });
+  if (http2) policy.alpn.insert(policy.alpn.begin(), "h2");
   auto& policies = built_.listing.policies;
-  const tls::ServerPolicy policy = tls::policy_of(options, flags_);
   const auto known = std::ranges::find(policies, policy);
   server.policy = static_cast<std::size_t>(known - policies.begin());
-  if (known == policies.end()) policies.push_back(policy);
+  if (known == policies.end()) policies.push_back(std::move(policy));
 }
 
 // What clients offer is read only if a variable shows it, wherever that is used.
@@ -339,6 +352,9 @@ void Builder::finish_groups() {
           standard.level->where(),
           "no \"ssl_certificate\" is defined for the default server of " + group->address.text());
     }
+  }
+  for (const auto& server : built_.listing.servers) {
+    if (!server->certificates.empty() || server->rejects) choose_policy(*server);
   }
 }
 

@@ -33,6 +33,7 @@
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
+#include "proxy/http2_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/mirror.h"
 #include "proxy/post_action.h"
@@ -62,6 +63,7 @@ std::span<const config::Feature> features() noexcept {
       route::kFeature,
       tls::kFeature,
       proxy::kClientFeature,
+      proxy::kHttp2Feature,
       proxy::kForwardFeature,
       proxy::kCookieFeature,
       proxy::kLimitRateFeature,
