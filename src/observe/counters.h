@@ -111,6 +111,26 @@ namespace observe {
   X(limit_keepalive_age, counter, "connections closed: keepalive_time")                              \
   X(limit_lingering_time, counter, "connections closed while the client was sending: lingering_time") \
   X(limit_discard_size, counter, "connections closed: client_max_discard_size")                      \
+  X(h2_connections, counter, "HTTP/2 connections of clients")                                        \
+  X(h2_streams, counter, "requests that came over HTTP/2")                                           \
+  X(h2_malformed, counter, "HTTP/2 messages that broke the protocol: their streams were reset")      \
+  X(h2_resets_received, counter, "HTTP/2 streams that peers reset")                                  \
+  X(h2_resets_sent, counter, "HTTP/2 streams that were reset toward their peers")                    \
+  X(h2_connections_calmed, counter, "HTTP/2 connections closed: the peer passed a limit (ENHANCE_YOUR_CALM)") \
+  X(limit_h2_streams, counter, "HTTP/2 streams refused: http2_max_concurrent_streams")               \
+  X(limit_h2_memory, counter, "HTTP/2 streams refused: the connection's memory, or all connections'") \
+  X(limit_h2_stalled, counter, "HTTP/2 streams reset: the client opened no window in send_timeout")  \
+  X(limit_h2_resets, counter, "HTTP/2 connections closed: too many resets")                          \
+  X(limit_h2_continuations, counter, "HTTP/2 connections closed: a header block without end")        \
+  X(limit_h2_settings, counter, "HTTP/2 connections closed: too many SETTINGS")                      \
+  X(limit_h2_pings, counter, "HTTP/2 connections closed: too many PINGs")                            \
+  X(limit_h2_priorities, counter, "HTTP/2 connections closed: too many PRIORITY or PRIORITY_UPDATE") \
+  X(limit_h2_window_updates, counter, "HTTP/2 connections closed: too many WINDOW_UPDATEs")          \
+  X(limit_h2_empty_frames, counter, "HTTP/2 connections closed: too many empty frames")              \
+  X(limit_h2_tiny_data, counter, "HTTP/2 connections closed: too many tiny DATA frames")             \
+  X(limit_h2_unknown_frames, counter, "HTTP/2 connections closed: too many frames of unknown types") \
+  X(limit_h2_decoded, counter, "HTTP/2 connections closed: a header that is huge once it is decoded") \
+  X(limit_h2_queue, counter, "HTTP/2 connections closed: too many frames were owed to the peer")     \
   X(limit_subrequests, counter, "subrequests that were not made: max_subrequests")                   \
   X(limit_ssi_size, counter, "SSI variables and blocks that were not kept: 1 MB for a page")        \
   X(limit_uri_size, counter, "requests refused: the request line is too long")                       \

@@ -1,0 +1,84 @@
+// ServerRequest: a ServerStream as the server's side makes it. Begins with the first frame of its
+// head; goes when nghttp2 has closed the stream and its handler has returned.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "async/intrusive_list.h"
+#include "base/arena.h"
+#include "http/h2/field_rules.h"
+#include "http/h2/request_fields.h"
+#include "http/h2/response_writer.h"
+#include "http/h2/server_connection.h"
+#include "http/h2/server_stream.h"
+#include "http/h2/stream.h"
+#include "http/h2/stream_body.h"
+
+namespace http::h2 {
+
+/// In the list of all.
+class ListedRequest : public async::Link {};
+/// Its head is complete, its handler has not been called yet.
+class ReadyRequest : public async::Link {};
+
+class ServerRequest final : public ServerStream,
+                            public Stream,
+                            public ListedRequest,
+                            public ReadyRequest {
+ public:
+  class Owner {
+   public:
+    /// The head is complete and sound, or has a refusal.
+    virtual void on_request(ServerRequest& request) noexcept = 0;
+    virtual void on_malformed(std::string_view rule) noexcept = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  ServerRequest(Connection& connection, ServerConnection& shown, Owner& owner, std::int32_t id);
+  ~ServerRequest() override;
+
+  // ServerStream
+  [[nodiscard]] std::int32_t id() const noexcept override { return Stream::id(); }
+  [[nodiscard]] RequestHead& head() noexcept override { return head_; }
+  [[nodiscard]] base::Arena& arena() noexcept override { return arena_; }
+  [[nodiscard]] Refusal refusal() const noexcept override { return fields_.refusal(); }
+  [[nodiscard]] Body& body() noexcept override { return body_; }
+  [[nodiscard]] Responder& responder() noexcept override { return writer_; }
+  [[nodiscard]] io::Stream& client() noexcept override { return *this; }
+  [[nodiscard]] ServerConnection& connection() noexcept override { return shown_; }
+  [[nodiscard]] base::TimePoint began() const noexcept override { return began_; }
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept override {
+    return Stream::bytes_received();
+  }
+
+  // Stream
+  void on_block(Block block) noexcept override;
+  void on_field(std::string_view name, std::string_view value) noexcept override;
+  void on_block_end(bool end_stream) noexcept override;
+
+  void set_running(bool running) noexcept { running_ = running; }
+  [[nodiscard]] bool running() const noexcept { return running_; }
+
+ private:
+  void malform(std::string_view rule) noexcept;
+
+  ServerConnection& shown_;
+  Owner& owner_;
+  base::Arena arena_;
+  RequestHead head_;
+  RequestFields fields_;
+  Fields trailers_;
+  TrailerFields trailer_fields_;
+  StreamBody body_;
+  ResponseWriter writer_;
+  base::TimePoint began_;
+  std::size_t charged_ = 0;
+  Method method_ = Method::other;  // also after the head was moved from
+  bool in_trailers_ = false;
+  bool running_ = false;
+};
+
+}  // namespace http::h2
