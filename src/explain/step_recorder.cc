@@ -44,7 +44,7 @@ std::string described(const upstream::EndpointSpec& endpoint) {
   return text;
 }
 
-std::string head_of(const http::h1::OutgoingRequest& request) {
+std::string head_of(const http::OutgoingRequest& request) {
   std::string head =
       fmt::format("{} {} {}\n", request.method, request.target, http::text_of(request.version));
   for (const http::Field& field : request.fields) {
@@ -144,7 +144,7 @@ void StepRecorder::tell_limits(const proxy::Context& context, std::string_view d
 
 void StepRecorder::forwarded(const proxy::Context& context, const proxy::ForwardPlan& plan,
                              const proxy::Destination& destination,
-                             const http::h1::OutgoingRequest& request, std::string_view tls_name) {
+                             const http::OutgoingRequest& request, std::string_view tls_name) {
   Forwarded out;
   out.url = fmt::format("{}://{}{}", destination.https ? "https" : "http", destination.authority,
                         request.target);

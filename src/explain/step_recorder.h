@@ -19,7 +19,7 @@ class StepRecorder final : public proxy::Recorder {
   void tell(Step step, const proxy::Context& context, std::string_view detail) override;
   void logged(observe::Level level, std::string_view message) override;
   void forwarded(const proxy::Context& context, const proxy::ForwardPlan& plan,
-                 const proxy::Destination& destination, const http::h1::OutgoingRequest& request,
+                 const proxy::Destination& destination, const http::OutgoingRequest& request,
                  std::string_view tls_name) override;
   void finished(const proxy::Context& context) override;
   [[nodiscard]] std::optional<unsigned> assumed_password() const override {

@@ -152,7 +152,7 @@ std::expected<Destination, std::string> choose_destination(Context& context,
 }
 
 base::Result<void> make_request(Context& context, const ForwardPlan& plan,
-                                const Destination& destination, http::h1::OutgoingRequest& request,
+                                const Destination& destination, http::OutgoingRequest& request,
                                 bool& upgrade) {
   exchange::Exchange& exchange = context.exchange;
   const http::RequestHead& received = exchange.request;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/h1/client_exchange.h"
+#include "http/outgoing_request.h"
 #include "proxy/context.h"
 #include "proxy/plan.h"
 
@@ -33,6 +33,6 @@ struct Destination {
 /// protocols. Error: too many fields, or a value that outgrew its bounds.
 [[nodiscard]] base::Result<void> make_request(Context& context, const ForwardPlan& plan,
                                               const Destination& destination,
-                                              http::h1::OutgoingRequest& request, bool& upgrade);
+                                              http::OutgoingRequest& request, bool& upgrade);
 
 }  // namespace proxy

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string_view>
 
-#include "http/h1/client_exchange.h"
+#include "http/outgoing_request.h"
 #include "observe/error_log.h"
 
 namespace proxy {
@@ -51,7 +51,7 @@ class Recorder {
   virtual void logged(observe::Level level, std::string_view message) = 0;
   /// What a backend would get. `tls_name`: what its certificate must bear; empty in the clear.
   virtual void forwarded(const Context& context, const ForwardPlan& plan,
-                         const Destination& destination, const http::h1::OutgoingRequest& request,
+                         const Destination& destination, const http::OutgoingRequest& request,
                          std::string_view tls_name) = 0;
   /// The exchange is over.
   virtual void finished(const Context& context) = 0;

@@ -1,16 +1,15 @@
-#include "http/h1/refusal.h"
+#include "http/refusal.h"
 #include "proxy/worker.h"
 
 namespace proxy {
 
 RefusalCounters add_refusal_counters(observe::CounterLayout& layout) {
-  observe::CounterFamily family{.name = "requests_refused_by_rule",
-                                .help = "requests that were refused, by the rule that they broke",
-                                .label = "rule",
-                                .size = http::h1::kRefusalCount,
-                                .label_of = [](std::size_t rule) {
-                                  return http::h1::name_of(static_cast<http::h1::Refusal>(rule));
-                                }};
+  observe::CounterFamily family{
+      .name = "requests_refused_by_rule",
+      .help = "requests that were refused, by the rule that they broke",
+      .label = "rule",
+      .size = http::kRefusalCount,
+      .label_of = [](std::size_t rule) { return http::name_of(static_cast<http::Refusal>(rule)); }};
   RefusalCounters counters;
   counters.requests = layout.add(family);
   family.name = "upstream_refused_by_rule";
@@ -19,8 +18,8 @@ RefusalCounters add_refusal_counters(observe::CounterLayout& layout) {
   return counters;
 }
 
-observe::Counter counter_for(http::h1::Refusal refusal) noexcept {
-  using http::h1::Refusal;
+observe::Counter counter_for(http::Refusal refusal) noexcept {
+  using http::Refusal;
   using observe::Counter;
   switch (refusal) {
     case Refusal::uri_too_long: return Counter::limit_uri_size;
@@ -34,7 +33,7 @@ observe::Counter counter_for(http::h1::Refusal refusal) noexcept {
   }
 }
 
-void count_upstream_limit(observe::Counters& counters, http::h1::Refusal refusal) noexcept {
+void count_upstream_limit(observe::Counters& counters, http::Refusal refusal) noexcept {
   using observe::Counter;
   switch (const Counter counter = counter_for(refusal)) {
     case Counter::requests_refused: return;

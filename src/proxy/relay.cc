@@ -19,7 +19,7 @@ constexpr std::size_t kGather = 16 * 1024;
 
 // Appends what has been received and fits. Stops before a piece that does not fit: it is given
 // back.
-base::Result<std::string_view> gather(http::h1::BodyReader& body, std::string_view first,
+base::Result<std::string_view> gather(http::ReceivedBody& body, std::string_view first,
                                       io::Buffer& buffer) {
   buffer.append(first);
   while (!body.ended()) {
@@ -34,7 +34,7 @@ base::Result<std::string_view> gather(http::h1::BodyReader& body, std::string_vi
 
 class ResponseRelay {
  public:
-  ResponseRelay(Context& context, const ForwardPlan& plan, http::h1::BodyReader& body)
+  ResponseRelay(Context& context, const ForwardPlan& plan, http::ReceivedBody& body)
       : context_(context),
         body_(body),
         buffering_(context.buffering.value_or(*plan.options->buffering)),
@@ -164,7 +164,7 @@ class ResponseRelay {
   }
 
   Context& context_;
-  http::h1::BodyReader& body_;
+  http::ReceivedBody& body_;
   bool buffering_;
   bool pass_trailers_;
   std::uint64_t position_ = 0;  // in the backend's body, while context_.only
@@ -177,14 +177,14 @@ class ResponseRelay {
 }  // namespace
 
 async::Task<base::Result<void>> relay_response(Context& context, const ForwardPlan& plan,
-                                               http::h1::BodyReader& body) {
+                                               http::ReceivedBody& body) {
   ResponseRelay relay(context, plan, body);
   co_return co_await relay.run();
 }
 
 async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan& plan,
                                              BodySource source, std::uint64_t offset,
-                                             http::h1::BodyWriter& writer) {
+                                             http::ClientExchange& backend) {
   const auto send_timeout = *plan.options->send_timeout;
   io::Buffer buffer;  // of a held body's file
   while (true) {
@@ -198,13 +198,13 @@ async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan
     const io::Patience patience(base::kNoDeadline, send_timeout);
     if (piece.empty()) {
       if (source.streaming != nullptr) {
-        static_cast<void>(co_await writer.finish(source.streaming->trailers(), patience));
+        static_cast<void>(co_await backend.finish_body(source.streaming->trailers(), patience));
       } else {
-        static_cast<void>(co_await writer.send({}, {}, End::yes, patience));
+        static_cast<void>(co_await backend.send_body({}, End::yes, patience));
       }
       co_return base::Result<void>{};
     }
-    const auto sent = co_await writer.send({}, piece, End::no, patience);
+    const auto sent = co_await backend.send_body(piece, End::no, patience);
     if (!sent) {
       if (sent.error().is(base::ErrorCode::timed_out) ||
           sent.error().is(base::ErrorCode::cancelled)) {

@@ -3,7 +3,7 @@
 
 #include "async/task.h"
 #include "base/result.h"
-#include "http/h1/client_exchange.h"
+#include "http/client_exchange.h"
 #include "proxy/context.h"
 #include "proxy/held_body.h"
 #include "proxy/plan.h"
@@ -18,7 +18,7 @@ inline constexpr std::string_view kBelowSendRate =
 /// Sends the response's head and its body. Errors carry their source: downstream or upstream.
 [[nodiscard]] async::Task<base::Result<void>> relay_response(Context& context,
                                                              const ForwardPlan& plan,
-                                                             http::h1::BodyReader& body);
+                                                             http::ReceivedBody& body);
 
 /// Where a request's body comes from: the client as it sends, or what was held.
 struct BodySource {
@@ -31,7 +31,7 @@ struct BodySource {
 [[nodiscard]] async::Task<base::Result<void>> pump_request(Context& context,
                                                            const ForwardPlan& plan,
                                                            BodySource source, std::uint64_t offset,
-                                                           http::h1::BodyWriter& writer);
+                                                           http::ClientExchange& backend);
 
 /// After a 101: bytes both ways until both sides have ended, neither has said anything for
 /// proxy_read_timeout, or the scope stops. `early` came behind the 101's head; what the client sent

@@ -9,15 +9,15 @@
 #include <string_view>
 
 #include "base/arena.h"
-#include "http/body.h"
 #include "http/h1/chunked_decoder.h"
 #include "http/head.h"
+#include "http/received_body.h"
 #include "io/buffer.h"
 #include "io/stream.h"
 
 namespace http::h1 {
 
-class BodyReader final : public Body {
+class BodyReader final : public ReceivedBody {
  public:
   /// `received`: what lies in the head's buffer behind the head. `trailers` go to `arena`.
   BodyReader(io::Stream& stream, BodyFraming framing, std::string_view received, base::Arena& arena,
@@ -32,20 +32,15 @@ class BodyReader final : public Body {
 
   [[nodiscard]] unsigned refusal_status() const noexcept override { return status_of(refusal_); }
 
-  /// try_read() from what was received already, without touching the stream: earlier pieces stay
-  /// valid. Nothing: more must be read. Also tells whether the end has come (ended()).
-  [[nodiscard]] std::optional<base::Result<std::string_view>> next_received();
-  /// Sees the end of the body if all of it has been received. Earlier pieces stay valid.
-  void notice_end();
+  [[nodiscard]] std::optional<base::Result<std::string_view>> next_received() override;
+  void notice_end() override;
 
-  /// Body bytes given so far, without framing.
-  [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_; }
+  [[nodiscard]] std::uint64_t delivered() const noexcept override { return delivered_; }
   /// Bytes taken from the stream so far, those in `received` not counted.
   [[nodiscard]] std::uint64_t read_from_stream() const noexcept { return read_from_stream_; }
   /// Once ended: bytes of whatever follows on the connection. A view into one of the buffers.
   [[nodiscard]] std::string_view leftover() const noexcept { return pending_; }
-  /// Why the last error was a protocol error.
-  [[nodiscard]] Refusal refusal() const noexcept { return refusal_; }
+  [[nodiscard]] Refusal refusal() const noexcept override { return refusal_; }
 
  private:
   enum class Outcome : std::uint8_t { piece, need_more };

@@ -64,9 +64,9 @@ async::Task<base::Result<void>> ClientExchange::read_head(ResponseHead& head,
   }
 }
 
-BodyReader& ClientExchange::open_body(const ResponseHead& head, const ChunkedLimits& limits) {
+BodyReader& ClientExchange::open_body(const ResponseHead& head) {
   CHECK(!body_);
-  body_.emplace(stream_, head.body, in_.readable().substr(head_end_), arena_, limits);
+  body_.emplace(stream_, head.body, in_.readable().substr(head_end_), arena_, body_limits_);
   return *body_;
 }
 

@@ -1,5 +1,5 @@
-// ClientExchange: one request and its response on a connection to a backend. The two halves are
-// independent, since a backend may answer while the request's body is still on its way.
+// ClientExchange: one request and its response on a connection to a backend that has no other
+// meanwhile.
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/arena.h"
+#include "http/client_exchange.h"
 #include "http/h1/body_reader.h"
 #include "http/h1/body_writer.h"
 #include "http/h1/response_parser.h"
@@ -16,59 +17,50 @@
 
 namespace http::h1 {
 
-/// A request as it is sent to a backend. `fields` have no framing fields: `body` says it.
-struct OutgoingRequest {
-  explicit OutgoingRequest(base::Arena& arena) noexcept : fields(arena) {}
-  std::string_view method;
-  std::string_view target;
-  Version version = Version::http_1_1;  // or http_1_0, which allows no chunks
-  BodyFraming body;
-  Fields fields;
-};
-
-class ClientExchange {
+class ClientExchange final : public http::ClientExchange {
  public:
   /// `arena` takes trailers. The method decides how the answer is framed.
-  ClientExchange(io::Stream& stream, Method method, base::Arena& arena,
-                 const HeadLimits& limits) noexcept
+  ClientExchange(io::Stream& stream, Method method, base::Arena& arena, const HeadLimits& limits,
+                 const ChunkedLimits& body_limits = {}) noexcept
       : stream_(stream),
         arena_(arena),
         parser_(method, limits),
         writer_(stream),
+        body_limits_(body_limits),
         max_head_(limits.max_total) {}
 
-  /// The head and the first bytes of the body in one write.
   [[nodiscard]] async::Task<base::Result<void>> send_head(const OutgoingRequest& request,
                                                           std::string_view first, End end,
-                                                          base::Deadline deadline);
-  [[nodiscard]] BodyWriter& request_body() noexcept { return writer_; }
+                                                          base::Deadline deadline) override;
+  [[nodiscard]] async::Task<base::Result<void>> send_body(std::string_view piece, End end,
+                                                          io::Patience patience) override {
+    return writer_.send({}, piece, end, patience);
+  }
+  [[nodiscard]] async::Task<base::Result<void>> finish_body(const Fields& trailers,
+                                                            io::Patience patience) override {
+    return writer_.finish(trailers, patience);
+  }
 
-  /// The next response head, interim ones included. `head` has views into a buffer of this object.
-  /// Errors: protocol (refusal() says which rule), too_large, end_of_stream.
+  /// `head` has views into a buffer of this object.
   [[nodiscard]] async::Task<base::Result<void>> read_head(ResponseHead& head,
-                                                          base::Deadline deadline);
-  /// Gives away what the last head's views point into. The exchange is over then.
-  [[nodiscard]] io::Buffer take_head_buffer() noexcept { return std::move(in_); }
-  /// The body of the last head, which was not an interim one.
-  [[nodiscard]] BodyReader& open_body(const ResponseHead& head, const ChunkedLimits& limits = {});
+                                                          base::Deadline deadline) override;
+  [[nodiscard]] io::Buffer take_head_buffer() noexcept override { return std::move(in_); }
+  [[nodiscard]] BodyReader& open_body(const ResponseHead& head) override;
 
-  /// Has any byte of the response arrived? Before that a reused connection may just have been
-  /// closed.
-  [[nodiscard]] bool answered() const noexcept { return received_ > 0; }
-  [[nodiscard]] std::uint64_t bytes_received() const noexcept {
-    return received_ + (body_ ? body_->read_from_stream() : 0);
-  }
-  [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return writer_.bytes_sent(); }
-  [[nodiscard]] Refusal refusal() const noexcept {
-    return refusal_ == Refusal::none && body_ ? body_->refusal() : refusal_;
-  }
-  /// Bytes behind a 101's head: the tunnel's first.
-  [[nodiscard]] std::string_view after_head() const noexcept {
+  [[nodiscard]] io::Stream& stream() noexcept override { return stream_; }
+  [[nodiscard]] std::string_view after_head() const noexcept override {
     return in_.readable().substr(head_end_);
   }
-  /// Both messages ended as framed, and the backend sent nothing beyond: the connection may serve
-  /// another request if `head` keeps it alive.
-  [[nodiscard]] bool clean() const noexcept {
+
+  [[nodiscard]] bool answered() const noexcept override { return received_ > 0; }
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept override {
+    return received_ + (body_ ? body_->read_from_stream() : 0);
+  }
+  [[nodiscard]] std::uint64_t bytes_sent() const noexcept override { return writer_.bytes_sent(); }
+  [[nodiscard]] Refusal refusal() const noexcept override {
+    return refusal_ == Refusal::none && body_ ? body_->refusal() : refusal_;
+  }
+  [[nodiscard]] bool clean() const noexcept override {
     return writer_.ended() && body_ && body_->ended() && body_->leftover().empty();
   }
 
@@ -78,6 +70,7 @@ class ClientExchange {
   ResponseHeadParser parser_;
   BodyWriter writer_;
   io::Buffer in_;
+  ChunkedLimits body_limits_;
   std::optional<BodyReader> body_;
   std::size_t head_begin_ = 0;  // of the head being read, in in_: interim ones lie before it
   std::size_t head_end_ = 0;

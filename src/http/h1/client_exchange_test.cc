@@ -33,11 +33,11 @@ TEST(ClientExchange, SendsHeadAndBodyInOneWrite) {
   EXPECT_EQ(world.stream->writes, 1);
 }
 
-TEST(ClientExchange, SendsChunksThroughItsBodyWriter) {
+TEST(ClientExchange, SendsChunksOfItsBody) {
   ClientWorld world(Method::post);
   world.request.body = {Kind::chunked};
   EXPECT_TRUE(world.run(world.client.send_head(world.request, "", End::no, kNoDeadline)));
-  EXPECT_TRUE(world.run(world.client.request_body().send("", "abc", End::yes, kNoDeadline)));
+  EXPECT_TRUE(world.run(world.client.send_body("abc", End::yes, kNoDeadline)));
   EXPECT_EQ(world.heard(),
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
 }
