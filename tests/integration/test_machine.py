@@ -220,7 +220,7 @@ def test_worker_priority_is_the_server_process_s(sallyport):
     pid = server_pid(proxy)
     for thread in os.listdir(f"/proc/{pid}/task"):
         assert os.getpriority(os.PRIO_PROCESS, int(thread)) == 7
-    assert os.getpriority(os.PRIO_PROCESS, proxy.process.pid) == 0
+    assert os.getpriority(os.PRIO_PROCESS, proxy.process.pid) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_working_directory(sallyport):
