@@ -279,6 +279,6 @@ def test_a_reload_that_changes_a_process_s_limits_starts_a_new_one(sallyport):
     proxy = sallyport("worker_rlimit_nofile 1000; events {} http { " + RETURNS + " }")
     old = server_pid(proxy)
     proxy.reload("worker_rlimit_nofile 1001; events {} http { " + RETURNS + " }")
-    new = server_pid(proxy)
-    assert new != old
+    # Until the old process has heard that it is to retire, it may answer, too.
+    new = wait_for(lambda: (pid := server_pid(proxy)) != old and pid, "the new server process to answer")
     assert limits_of(new)["Max open files"] == ("1001", "1001")
