@@ -87,7 +87,8 @@ def misbehaving(authority, tmp_path, script):
     program = Sallyport(authority)
     program.binary = tmp_path / "program"
     program.binary.write_text(
-        f"#!/bin/bash\ntrap 'exit 0' QUIT\necho $$ >{program.folder}/program.pid\n{script}\n"
+        # The pid file comes last: once it is there, the program is asked to end.
+        f"#!/bin/bash\ntrap 'exit 0' QUIT\n{script}\necho $$ >{program.folder}/program.pid\n"
         "while :; do read -t 0.05 <> <(:); done\n")
     os.chmod(program.binary, 0o755)
     return program.start("")
