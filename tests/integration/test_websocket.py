@@ -257,7 +257,8 @@ def test_a_quiet_tunnel_ends_after_proxy_read_timeout(sallyport, make_backend):
         connection.receive()
 
     backend = make_backend(serve=switching(wait_for_the_end))
-    proxy = sallyport(SITE.replace("proxy_http_version 1.1;", "proxy_read_timeout 150ms;"),
+    # The time of the backend's 101, too, which may take a moment.
+    proxy = sallyport(SITE.replace("proxy_http_version 1.1;", f"proxy_read_timeout {seconds(1)}s;"),
                       backend=backend)
     with proxy.client() as client:
         client.send(upgrade())
