@@ -102,6 +102,10 @@ def test_reloads_at_the_same_time_each_tell_their_outcome(site):
 
 # --- apply
 
+# On a busy machine some requests take many times as long as those before, whatever serves them.
+HOWEVER_SLOW = ("--max-p99", "1000000x")
+
+
 def trial(proxy, text=SITE, **values):
     """The file of a configuration to try, beside the instance's own."""
     proxy.values.update(values)
@@ -112,7 +116,7 @@ def test_apply_keeps_what_does_well(site):
     proxy = site()
     with Load(proxy) as load:
         load.wait_for_more(100)
-        done = command(proxy, "apply", "-c", trial(proxy, says="new"), "--watch", "2s")
+        done = command(proxy, "apply", "-c", trial(proxy, says="new"), "--watch", "2s", *HOWEVER_SLOW)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("applied, generation 2: ")
         assert "kept." in done.stdout
@@ -134,7 +138,8 @@ def test_apply_takes_back_what_breaks_requests(site, make_backend):
     with Load(proxy, stubborn=True) as load:
         load.wait_for_more(200)
         began = time.monotonic()
-        done = command(proxy, "apply", "-c", trial(proxy, broken, bad=bad, says="new"), "--watch", "60s")
+        done = command(proxy, "apply", "-c", trial(proxy, broken, bad=bad, says="new"), "--watch", "60s",
+                       *HOWEVER_SLOW)
         took = time.monotonic() - began
     assert done.returncode == 1
     assert re.search(r"taken back: [\d.]+ % of \d+ responses were 5xx", done.stderr), done.stderr
@@ -202,7 +207,8 @@ def test_an_instance_that_ends_during_a_trial_ends_well(site):
 def test_a_trial_whose_process_dies_is_taken_back(site):
     proxy = site()
     running = begin(proxy, "apply", "-c", trial(proxy, says="new"), "--watch", "60s")
-    wait_for(lambda: which(proxy) == "new", "the trial to begin")
+    assert running.stdout.readline().startswith("applied, "), "not before the supervisor knows, too"
+    assert which(proxy) == "new"
     os.kill(proxy.status()["pid"]["server"], signal.SIGKILL)
     _, errors = running.communicate(timeout=seconds(30))
     assert running.returncode == 1
