@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from support import wait_for
+from support import seconds, wait_for
 from support.backend import response
 
 CONTEXTS = ("main", "events", "http", "upstream", "server", "location")
@@ -332,7 +332,7 @@ def test_the_inner_level_wins_and_else_the_outer_counts(
 
     def answer(request):
         if request.target.endswith("?slow"):
-            slow.wait(0.3)
+            slow.wait(seconds(0.5))  # far longer than the short time, on a busy machine, too
         return response("x", fields=[("X-One", "one"), ("X-Two", "two"), ("Server", "origin"),
                                      ("Location", "http://x/")])
 
