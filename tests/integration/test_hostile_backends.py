@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from support import wait_for
+from support import seconds, wait_for
 from support.raw import responses
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -294,14 +294,14 @@ def test_a_body_after_an_answer_to_head_is_not_passed_on(sallyport, make_backend
 
 PLAIN = """
     error_log stderr info;
-    proxy_read_timeout 1s;
-    proxy_connect_timeout 1s;
     server {
         listen 127.0.0.1:@port:http@;
         location / { proxy_pass http://@backend@; }
         location /unbuffered { proxy_pass http://@backend@; proxy_buffering off; }
+        location /fine { proxy_read_timeout 60s; proxy_pass http://@backend@; }
     }
 """
+IMPATIENT = f"proxy_read_timeout {seconds(1)}s; proxy_connect_timeout {seconds(1)}s; {PLAIN}"
 
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 SOILED = {
@@ -337,7 +337,7 @@ def test_bytes_after_an_answer_reach_no_other_client(sallyport, make_backend, na
                 end = whole.index(b"0\r\n\r\n") + 5
             connection.send(whole[:end] if late else whole)
             if late:
-                answered.wait(10)
+                answered.wait(seconds(10))
                 connection.send(whole[end:])
             spoken.set()
 
@@ -346,7 +346,7 @@ def test_bytes_after_an_answer_reach_no_other_client(sallyport, make_backend, na
     with proxy.client() as first, proxy.client() as second:
         assert first.get(target).status in (200, 204, 304)
         answered.set()
-        assert spoken.wait(10)
+        assert spoken.wait(seconds(10))
         wait_for(lambda: backend.connections[0].closed, "the proxy to close the soiled connection")
         found = second.get(f"{target}second")
         assert (found.status, found.body) == (200, b"ok")
@@ -411,7 +411,7 @@ def test_a_tls_backend_that_speaks_first_in_the_clear_is_not_believed(sallyport,
              "the handshake to be counted as failed")
 
 
-# What a slow backend does once it has the request, and how that ends (proxy_read_timeout 1s).
+# What a slow backend does once it has the request, and how that ends (IMPATIENT).
 def silent(connection, stop):
     stop.wait(20)
 
@@ -447,7 +447,7 @@ def slow_proxy(sallyport, make_backend, behave):
         else:
             behave(connection, stop)
 
-    return sallyport(PLAIN, backend=make_backend(serve=serve)), stop
+    return sallyport(IMPATIENT, backend=make_backend(serve=serve)), stop
 
 
 @pytest.mark.parametrize("behave", [silent, one_byte_of_head_at_a_time])
@@ -486,7 +486,7 @@ def test_a_backend_that_never_accepts_is_a_504(sallyport):
             knocking.setblocking(False)
             knocking.connect_ex(("127.0.0.1", port))
             waiting.append(knocking)
-        proxy = sallyport(PLAIN, backend=f"127.0.0.1:{port}")
+        proxy = sallyport(IMPATIENT, backend=f"127.0.0.1:{port}")
         assert ask(proxy, "/").startswith(b"HTTP/1.1 504")
         proxy.wait_for_error("while connecting to upstream")
         assert proxy.status()["counters"]["limit_connect_time"] == 1
@@ -496,7 +496,7 @@ def test_a_backend_that_never_accepts_is_a_504(sallyport):
 
 def test_a_backend_that_accepts_and_says_nothing_is_a_504(sallyport):
     with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
-        proxy = sallyport(PLAIN, backend=f"127.0.0.1:{listener.getsockname()[1]}")
+        proxy = sallyport(IMPATIENT, backend=f"127.0.0.1:{listener.getsockname()[1]}")
         assert ask(proxy, "/").startswith(b"HTTP/1.1 504")
 
 
@@ -509,9 +509,7 @@ def test_a_backend_that_resets_every_connection_is_a_502(sallyport, make_backend
 
 
 def test_a_backend_that_is_not_there_is_a_502(sallyport):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    proxy = sallyport(PLAIN, backend=f"127.0.0.1:{port}")
+    proxy = sallyport(PLAIN.replace("@backend@", "127.0.0.1:@port:nobody@"))
     assert ask(proxy, "/").startswith(b"HTTP/1.1 502")
     proxy.wait_for_error("(111: Connection refused) while connecting to upstream")
 
