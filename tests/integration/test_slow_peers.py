@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support import wait_for
+from support import seconds, wait_for
 from support.backend import response
 
 SITE = """
@@ -249,9 +249,9 @@ def test_the_backend_stops_working_for_a_client_that_left_before_the_answer(
     proxy = sallyport(SITE, backend=make_backend(serve=serve))
     client = open_client(proxy, transport)
     client.send(f"GET {target} HTTP/1.1\r\nHost: example.com\r\n\r\n")
-    assert asked.wait(10)
+    assert asked.wait(seconds(10))
     leave_after(client, way)
-    assert gone.wait(10), "the backend still works for a client that is gone"
+    assert gone.wait(seconds(10)), "the backend still works for a client that is gone"
     proxy.wait_for_error("client prematurely closed connection")
 
 
@@ -272,9 +272,9 @@ def test_that_holds_after_a_streamed_body_too(sallyport, make_backend, framing):
     body = ("Content-Length: 5\r\n\r\nhello" if framing == "length" else
             "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
     client.send(f"POST /stream HTTP/1.1\r\nHost: example.com\r\n{body}")
-    assert asked.wait(10)
+    assert asked.wait(seconds(10))
     client.close()
-    assert gone.wait(10), "the backend still works for a client that is gone"
+    assert gone.wait(seconds(10)), "the backend still works for a client that is gone"
 
 
 @pytest.mark.parametrize("way", ["close", "reset"])
@@ -341,14 +341,15 @@ def test_an_answer_without_a_backend_does_not_wait_for_an_endless_body(sallyport
     assert counter(proxy, "bytes_in") < 1 << 30
 
 
-IMPATIENT = """
+PATIENCE = seconds(1)
+IMPATIENT = f"""
     client_max_body_size 0;
-    proxy_read_timeout 1s;
-    server {
+    proxy_read_timeout {PATIENCE}s;
+    server {{
         listen 127.0.0.1:@port:http@;
-        location / { proxy_pass http://@backend@; }
-        location /stream { proxy_pass http://@backend@; proxy_request_buffering off; }
-    }
+        location / {{ proxy_pass http://@backend@; }}
+        location /stream {{ proxy_pass http://@backend@; proxy_request_buffering off; }}
+    }}
 """
 
 
@@ -360,7 +361,7 @@ def test_an_upload_may_take_longer_than_the_backend_may_to_answer(sallyport, mak
     with proxy.client() as client:
         client.send("POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 25\r\n\r\n")
         for _ in range(5):
-            time.sleep(0.5)
+            time.sleep(0.5 * PATIENCE)
             client.send("12345")
         assert client.response().text == "25 bytes"
     assert counter(proxy, "upstream_timeouts") == 0
@@ -375,7 +376,7 @@ def test_a_backend_may_take_longer_to_read_a_held_request_than_to_answer(sallypo
         room = bytearray(1 << 20)
         while left > 0:
             left -= connection.socket.recv_into(room, min(left, len(room)), socket.MSG_WAITALL)
-            time.sleep(0.03)
+            time.sleep(0.03 * PATIENCE)
         connection.send(response(request.target))
 
     proxy = sallyport(IMPATIENT, backend=make_backend(serve=serve))
@@ -389,16 +390,16 @@ def test_a_backend_that_has_an_upload_and_says_nothing_is_a_504_in_time(sallypor
 
     def serve(connection):
         connection.read_request()
-        stop.wait(20)
+        stop.wait(seconds(20))
 
     proxy = sallyport(IMPATIENT, backend=make_backend(serve=serve))
     with proxy.client() as client:
         client.send("POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
-        time.sleep(1.5)
+        time.sleep(1.5 * PATIENCE)
         began = time.monotonic()
         client.send("12345")
         assert client.response().status == 504
-        assert time.monotonic() - began > 0.5  # 502 would follow when the backend gives up after 20 s
+        assert time.monotonic() - began > 0.5 * PATIENCE  # a 502 would follow much later
     stop.set()
     assert counter(proxy, "upstream_timeouts") == 1
 
