@@ -269,7 +269,7 @@ def test_and_back_to_the_old_one(site):
         end(new)
         wait_for(lambda: pid_in(proxy, "program.pid") == old, "the pid file to be the old one's again")
         load.wait_for_more(100)
-        assert proxy.status()["pid"]["supervisor"] == old
+        wait_for(lambda: proxy.status()["pid"]["supervisor"] == old, "the old one to answer")
     assert not load.failures
     with Client(f"unix:{proxy.folder}/http.sock") as client:
         assert client.get("/unix").text == "/unix"
