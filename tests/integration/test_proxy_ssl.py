@@ -310,7 +310,8 @@ def test_what_cannot_be_shown_is_a_502_and_a_line(users, make_backend, asking, a
         assert users.get(f"/?user={user}").status == 502
         line = error_line(users, f"\"{folder / file}\": ")
         assert why in line and advice in line and str(backend) in line
-        assert users.errors.count("[error]") == users.errors.count("cannot load certificate")
+        errors = users.errors
+        assert errors.count("[error]") == errors.count("cannot load certificate")
     assert users.get("/?user=ada").text == "ada.test"
     assert {request.target for request in backend.requests} == {"/?user=ada"}
     counters = users.status()["counters"]
