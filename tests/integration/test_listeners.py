@@ -87,26 +87,12 @@ def refuses(port):
         return probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
-def consecutive_ports(count):
-    """The first of `count` ports that are free now; only the first one is reserved."""
-    for _ in range(100):
-        first = reserve_port()
-        try:
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-    raise RuntimeError("no free range of ports")
-
-
 # -- addresses
 
 
 def test_a_range_of_ports_listens_on_each(sallyport):
     program = sallyport.make()
-    first = consecutive_ports(5)
+    first = reserve_port(count=5)
     program.start(says("$server_port", f"listen 127.0.0.1:{first}-{first + 4};"))
     assert [get(port) for port in range(first, first + 5)] == [
         str(port) for port in range(first, first + 5)]

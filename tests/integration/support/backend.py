@@ -3,6 +3,7 @@ import socket
 import ssl
 import threading
 
+from .ports import reserve_port
 from .waiting import seconds, wait_for
 
 
@@ -101,6 +102,7 @@ class Backend:
     What it answers: `answer` is bytes sent for every request, or a function Request -> bytes (an empty
     answer closes). For anything else, `serve` is a function Connection -> None that takes the
     connection over from its first byte. What it got: `requests` and, per connection, `received`.
+    Its port stays the test's after stop(): nobody else answers there.
     """
 
     def __init__(self, answer=None, *, serve=None, tls=None, unix=None, host="127.0.0.1", port=0):
@@ -120,7 +122,7 @@ class Backend:
             self._listener.listen(512)
             self.port = None
         else:
-            self._listener = socket.create_server((host, port), backlog=512)
+            self._listener = socket.create_server((host, port or reserve_port()), backlog=512)
             self.port = self._listener.getsockname()[1]
         self.host = host
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
@@ -187,11 +189,11 @@ class Backend:
         except (OSError, EOFError, ValueError):
             pass  # the peer went away, or sent what `requests` will show
         finally:
-            connection.closed = True
             try:
                 connection.socket.close()
             except OSError:
                 pass
+            connection.closed = True
 
     def _shake_hands(self, connection):
         def note_name(ssl_socket, name, _context):

@@ -15,20 +15,30 @@ _LOWEST, _HIGHEST = 10240, 32000
 _held = []
 
 
-def reserve_port():
-    """A TCP port that nothing listens on, reserved for this process until it ends."""
+def reserve_port(count=1):
+    """A TCP port that nothing listens on, reserved for this process until it ends; with `count` the
+    first of so many."""
     folder = pathlib.Path(tempfile.gettempdir()) / f"sallyport-ports-{os.getuid()}"
     folder.mkdir(exist_ok=True)
-    for port in random.sample(range(_LOWEST, _HIGHEST), 500):
-        lock = open(folder / str(port), "w", encoding="ascii")  # kept open: it holds the lock
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
-                with socket.socket(family) as probe:
-                    probe.bind((host, port))
-        except OSError:
+    for first in random.sample(range(_LOWEST, _HIGHEST - count + 1), 500):
+        locks = [_reserve(folder, port) for port in range(first, first + count)]
+        if all(locks):
+            _held.extend(locks)
+            return first
+        for lock in filter(None, locks):
             lock.close()
-            continue
-        _held.append(lock)
-        return port
     raise RuntimeError("no free port")
+
+
+def _reserve(folder, port):
+    """The file whose lock reserves it for as long as it is open; None if it is taken."""
+    lock = open(folder / str(port), "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
+            with socket.socket(family) as probe:
+                probe.bind((host, port))
+    except OSError:
+        lock.close()
+        return None
+    return lock
