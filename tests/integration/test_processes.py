@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from support import ProgramFailed, wait_for
+from support.ports import fixed_port
 
 ONE = """
     server {
@@ -452,7 +453,11 @@ def test_built_in_paths_are_shown(sallyport):
 # --- the demonstration
 
 def test_without_a_configuration_it_demonstrates_itself(sallyport):
-    proxy = sallyport.make()
+    with fixed_port(8080):  # and 8443
+        demonstrate(sallyport.make())
+
+
+def demonstrate(proxy):
     for port in (8080, 8443):
         if not refuses(port):
             pytest.skip(f"port {port} is in use")
