@@ -39,6 +39,15 @@ def named(items, ending):
     return next(each for each in items if each["name"].endswith(ending))
 
 
+def status_after(proxy, requests):
+    """The status that has so many requests: a worker that is late with its report is left out."""
+    def found():
+        told = proxy.status()
+        return named(told["servers"], " a.example")["requests"] == requests and told
+
+    return wait_for(found, f"{requests} requests to be counted")
+
+
 @pytest.mark.threads
 def test_servers_locations_and_upstreams_are_counted_over_all_workers(sallyport, backend):
     proxy = sallyport(PROXY, main="worker_processes 2;", backend=backend.address)
@@ -46,9 +55,9 @@ def test_servers_locations_and_upstreams_are_counted_over_all_workers(sallyport,
         proxy.get("/", port="http")
         proxy.get("/own", port="http")
     proxy.get("/gone", port="http")
-    found = proxy.status()
+    found = status_after(proxy, 13)
     server = named(found["servers"], " a.example")
-    assert (server["requests"], server["2xx"], server["4xx"]) == (13, 12, 1)
+    assert (server["2xx"], server["4xx"]) == (12, 1)
     assert server["bytes_out"] > server["bytes_in"] > 0
     assert named(found["locations"], ": /own")["requests"] == 6
     assert named(found["locations"], ": /gone")["4xx"] == 1
@@ -67,8 +76,7 @@ def test_counts_go_on_over_a_reload_where_the_place_remains(sallyport, backend):
     proxy.reload(PROXY.replace("location /gone { return 410; }", "location /new { return 200; }"))
     proxy.get("/own", port="http")
     proxy.get("/new", port="http")
-    found = proxy.status()
-    assert named(found["servers"], " a.example")["requests"] == 3
+    found = status_after(proxy, 3)
     assert named(found["locations"], ": /own")["requests"] == 2
     assert named(found["locations"], ": /new")["requests"] == 1
 
