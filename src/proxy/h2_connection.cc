@@ -44,7 +44,8 @@ class H2Connection final : private http::h2::ServerHandler {
       : worker_(worker),
         facts_(facts),
         listener_(listener),
-        connection_(stream, *this, options_of(worker, first), worker.counters) {}
+        options_(options_of(worker, first)),
+        connection_(stream, *this, options_, worker.counters) {}
 
   async::Task<ConnectionEnd> run(std::string_view begun) {
     connection_.begin_with(begun);
@@ -67,6 +68,7 @@ class H2Connection final : private http::h2::ServerHandler {
   Worker& worker_;
   exchange::Connection& facts_;
   const base::Address& listener_;
+  http::h2::ServerOptions options_;
   http::h2::ServerConnection connection_;
 };
 
