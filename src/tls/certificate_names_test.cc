@@ -6,8 +6,9 @@ namespace tls {
 namespace {
 
 TEST(CertificateNames, AWildcardStandsForOneLabel) {
-  const Certificate::Facts facts{.dns_names = {"example.com", "*.Example.net"},
-                                 .ip_addresses = {"127.0.0.1", "::1"}};
+  Certificate::Facts facts;
+  facts.dns_names = {"example.com", "*.Example.net"};
+  facts.ip_addresses = {"127.0.0.1", "::1"};
   for (const std::string_view host :
        {"example.com", "a.example.net", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]"}) {
     EXPECT_TRUE(covers(facts, host)) << host;
