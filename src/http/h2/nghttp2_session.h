@@ -13,6 +13,7 @@ struct Session::Nghttp2 {
   nghttp2_session* session = nullptr;
   SessionOwner* owner = nullptr;
   io::Buffer* out = nullptr;  // while gather() runs
+  Stream* head_sent = nullptr;  // whose head nghttp2 has just made the last frame of
   bool cut_by_window = false;  // of the DATA frame that is being made
 
   [[nodiscard]] Stream* stream(std::int32_t id) const noexcept {

@@ -233,6 +233,7 @@ class ServerWorld : public ServerHandler {
   Serve handler;
   base::Error error{};  // for handlers to say what they met
   std::string log;
+  std::size_t produced = 0;
 
   explicit ServerWorld(Serve serves = answer_ok, io::testing::PipeOptions pipe = {})
       : handler(std::move(serves)) {

@@ -123,6 +123,32 @@ int send_data(nghttp2_session* /*session*/, nghttp2_frame* frame, const std::uin
   return 0;
 }
 
+// Before nghttp2 draws its conclusions: a stream that ends by this frame is still known.
+int on_frame_send(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user_data) {
+  State& state = state_of(user_data);
+  switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+      if (Stream* stream = state.stream(frame->hd.stream_id); stream != nullptr) {
+        stream->on_head_sent((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+        state.head_sent = stream;
+      }
+      break;
+    case NGHTTP2_RST_STREAM: {
+      const Stream* stream = state.stream(frame->hd.stream_id);
+      state.owner->on_reset_sent(stream != nullptr && stream->reset_is_own());
+      break;
+    }
+    case NGHTTP2_GOAWAY:
+      state.owner->on_goaway_sent();
+      if (frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+        state.owner->on_failed(nghttp2_http2_strerror(frame->goaway.error_code));
+      }
+      break;
+    default: break;
+  }
+  return 0;
+}
+
 // For as long as the program runs, like the options below.
 nghttp2_session_callbacks* callbacks() {
   static nghttp2_session_callbacks* const made = [] {
@@ -134,6 +160,7 @@ nghttp2_session_callbacks* callbacks() {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(result, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(result, on_stream_close);
     nghttp2_session_callbacks_set_send_data_callback(result, send_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(result, on_frame_send);
     return result;
   }();
   return made;
@@ -179,32 +206,14 @@ void submit_settings(nghttp2_session* session, Session::Side side, const Limits&
         0);
 }
 
-// What a frame that nghttp2 has made means for whoever waits for it.
-void note_sent(State& state, std::string_view frame) {
+// The bytes of a head, for the access log.
+void count_head_bytes(State& state, std::string_view frame) {
   const auto type = static_cast<FrameType>(frame[3]);
-  const auto flags = static_cast<std::uint8_t>(frame[4]);
+  if (type != FrameType::headers && type != FrameType::continuation) return;
   const auto id = static_cast<std::int32_t>(read_u32(frame.substr(5)) & 0x7fffffffU);
-  switch (type) {
-    case FrameType::headers:
-    case FrameType::continuation:
-      if (Stream* stream = state.stream(id); stream != nullptr) {
-        stream->on_head_sent(frame.size(), (flags & kFlagEndHeaders) != 0,
-                             type == FrameType::headers && (flags & kFlagEndStream) != 0);
-      }
-      break;
-    case FrameType::rst_stream: {
-      const Stream* stream = state.stream(id);
-      state.owner->on_reset_sent(stream != nullptr && stream->reset_is_own());
-      break;
-    }
-    case FrameType::goaway:
-      state.owner->on_goaway_sent();
-      if (const std::uint32_t code = read_u32(frame.substr(kFrameHeader + 4)); code != 0) {
-        state.owner->on_failed(nghttp2_http2_strerror(code));
-      }
-      break;
-    default: break;
-  }
+  Stream* stream = state.head_sent != nullptr ? state.head_sent : state.stream(id);
+  if (stream != nullptr) stream->count_head_bytes(frame.size());
+  state.head_sent = nullptr;
 }
 
 }  // namespace
@@ -251,7 +260,7 @@ bool Session::gather(io::Buffer& out) noexcept {
     if (size == 0) break;
     const std::string_view frame = view_of(data, static_cast<std::size_t>(size));
     // A client's first bytes are its preface, and no frame.
-    if (frame.size() >= kFrameHeader && frame[0] != 'P') note_sent(*nghttp2_, frame);
+    if (frame.size() >= kFrameHeader && frame[0] != 'P') count_head_bytes(*nghttp2_, frame);
     nghttp2_->append(frame);
   }
   nghttp2_->out = nullptr;

@@ -123,11 +123,8 @@ std::string_view Stream::take_piece(std::size_t size, std::size_t frame, bool en
   return taken;
 }
 
-void Stream::on_head_sent(std::size_t size, bool last, bool end) noexcept {
-  bytes_sent_ += size;
-  head_bytes_sent_ += size;
+void Stream::on_head_sent(bool end) noexcept {
   end_sent_ = end_sent_ || end;
-  if (!last) return;
   if (heads_queued_ > 0) --heads_queued_;
   touch();
 }
