@@ -265,8 +265,8 @@ class ServerWorld : public ServerHandler {
     while (!text.empty()) {
       const iovec piece = io::piece_of(text);
       const auto count = peer->try_write({&piece, 1});
-      if (!count && !count.error().is(base::ErrorCode::would_block)) return;
-      text.remove_prefix(count.value_or(0));
+      if (!count) return;  // it has ended, or does not read any more
+      text.remove_prefix(*count);
       loop.run_until_idle();
     }
   }

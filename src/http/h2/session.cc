@@ -167,6 +167,7 @@ nghttp2_session_callbacks* callbacks() {
 }
 
 constexpr std::size_t kMaxOwnHead = 256 * 1024;
+constexpr std::size_t kNoLimit = 1'000'000;
 
 nghttp2_option* options() {
   static nghttp2_option* const made = [] {
@@ -176,6 +177,8 @@ nghttp2_option* options() {
     nghttp2_option_set_no_http_messaging(result, 1);
     nghttp2_option_set_no_closed_streams(result, 1);
     nghttp2_option_set_max_send_header_block_length(result, kMaxOwnHead);
+    nghttp2_option_set_max_continuations(result, kNoLimit);  // FrameWatch's is what holds
+    nghttp2_option_set_max_outbound_ack(result, kNoLimit);   // Limits::max_queued_frames
     nghttp2_option_set_builtin_recv_extension_type(result, NGHTTP2_PRIORITY_UPDATE);
     return result;
   }();
