@@ -43,6 +43,25 @@ def stranger():
         yield Authority(pathlib.Path(folder) / "ca", "Unknown Authority")
 
 
+def _open_folder():
+    with tempfile.TemporaryDirectory(prefix="sallyport-folder-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that server processes, of another user, may enter. Those of tmp_path are private: every
+    pytest that begins sees to that again, whatever another one has done to the folder above them."""
+    yield from _open_folder()
+
+
+@pytest.fixture(scope="module")
+def shared_open_folder():
+    """The same, for all tests of a file."""
+    yield from _open_folder()
+
+
 def _runner(request, authority, kind, binary):
     programs = []
 

@@ -74,13 +74,9 @@ def test_a_variable_may_name_a_group(sallyport, backend):
     assert len(backend.requests) == 1
 
 
-def test_backends_on_unix_sockets(sallyport, make_backend, tmp_path):
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:
-        if folder.name.startswith("pytest"):
-            folder.chmod(0o755)
-    backend = make_backend(unix=tmp_path / "backend.sock")
-    (tmp_path / "backend.sock").chmod(0o777)
+def test_backends_on_unix_sockets(sallyport, make_backend, open_folder):
+    backend = make_backend(unix=open_folder / "backend.sock")
+    (open_folder / "backend.sock").chmod(0o777)
     proxy = sallyport(f"""
         upstream group {{ server unix:{backend.unix}; }}
         server {{

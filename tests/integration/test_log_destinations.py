@@ -68,11 +68,8 @@ def test_access_log_over_udp(sallyport):
             assert re.fullmatch(rf"<157>{STAMP} {re.escape(name)} edge: {number}", message), message
 
 
-def test_access_log_to_a_unix_socket_without_hostname(sallyport, tmp_path):
-    tmp_path.chmod(0o755)
-    with SyslogServer(tmp_path / "log") as server:
-        tmp_path.parent.chmod(0o755)
-        tmp_path.parent.parent.chmod(0o755)
+def test_access_log_to_a_unix_socket_without_hostname(sallyport, open_folder):
+    with SyslogServer(open_folder / "log") as server:
         proxy = sallyport(site(f"access_log syslog:server={server.address},nohostname mine;"))
         ask(proxy, range(500))  # more than a Unix socket queues
         wait_for(lambda: len(server.messages) >= 500, "500 messages")
@@ -135,10 +132,8 @@ def test_a_dead_syslog_server_costs_lines_and_nothing_else(sallyport):
         assert server.messages
 
 
-def test_a_unix_syslog_server_that_is_stuck_or_gone_holds_up_nobody(sallyport, tmp_path):
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    path = tmp_path / "log"
+def test_a_unix_syslog_server_that_is_stuck_or_gone_holds_up_nobody(sallyport, open_folder):
+    path = open_folder / "log"
     stuck = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     stuck.bind(str(path))  # and never reads
     path.chmod(0o666)

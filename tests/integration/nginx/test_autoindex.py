@@ -35,10 +35,8 @@ NAMES = ("a.txt", "B", "<b>&\"'", "with space", "per%cent", "semi;colon,", "~til
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)
+def pair(shared_sallyport, shared_nginx, shared_open_folder):
+    place = shared_open_folder
     www = place / "www"
     for name in ("dir", "names/sub", "names/" + "d" * 49, "names/" + "e" * 50, "names/" + "f" * 51,
                  "sizes", "empty", "indexed", "special", "<dir>&"):

@@ -28,10 +28,8 @@ SERVERS = """
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)
+def pair(shared_sallyport, shared_nginx, shared_open_folder):
+    place = shared_open_folder
     www = place / "www"
     for name in ("dir", "indexes", "from-root"):
         (www / name).mkdir(parents=True)

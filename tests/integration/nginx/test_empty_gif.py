@@ -20,11 +20,8 @@ SHOWN = ("Content-Type", "Last-Modified", "ETag", "Accept-Ranges")
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)
-    return Pair(shared_sallyport, shared_nginx, SERVERS, place)
+def pair(shared_sallyport, shared_nginx, shared_open_folder):
+    return Pair(shared_sallyport, shared_nginx, SERVERS, shared_open_folder)
 
 
 @pytest.mark.parametrize("target", ["/_.gif", "/_.gif?x", "/nested/x", "/nested/inner", "/off/",

@@ -15,8 +15,8 @@ SERVERS = "server { listen 127.0.0.1:@port:http@; server_name example.com; keepa
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, tmp_path_factory):
-    return Pair(shared_sallyport, shared_nginx, SERVERS, tmp_path_factory.mktemp("place"))
+def pair(shared_sallyport, shared_nginx, shared_open_folder):
+    return Pair(shared_sallyport, shared_nginx, SERVERS, shared_open_folder)
 
 
 def told(program, target):

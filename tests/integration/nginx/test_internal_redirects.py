@@ -102,10 +102,8 @@ def answers(request):
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, make_shared_backend, tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    for parent in (place, *place.parents[:2]):
-        parent.chmod(0o755)
+def pair(shared_sallyport, shared_nginx, make_shared_backend, shared_open_folder):
+    place = shared_open_folder
     for name, text in {"404.html": "our 404 page", "files/a.txt": "file a", "try/a.txt": "try a",
                        "try/folder/index.html": "index of folder", "try-code/a.txt": "code a",
                        "secret": "secret"}.items():

@@ -112,10 +112,8 @@ SERVERS = r"""
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, make_shared_backend, tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    for parent in (place, *place.parents[:2]):
-        parent.chmod(0o755)
+def pair(shared_sallyport, shared_nginx, make_shared_backend, shared_open_folder):
+    place = shared_open_folder
     (place / "html/files/folder").mkdir(parents=True)
     (place / "html/files/plain.txt").write_text("plain")
     (place / "html/files/run").write_text("run")

@@ -37,8 +37,8 @@ LATER, EARLIER = 4102444800, 946684800
 
 
 @pytest.fixture(scope="module")
-def pair(shared_sallyport, shared_nginx, tmp_path_factory):
-    return Pair(shared_sallyport, shared_nginx, SERVERS, tmp_path_factory.mktemp("place"))
+def pair(shared_sallyport, shared_nginx, shared_open_folder):
+    return Pair(shared_sallyport, shared_nginx, SERVERS, shared_open_folder)
 
 
 def digest(text):

@@ -2,12 +2,11 @@
 
 
 class Pair:
-    """The two programs over one text, ours with "compat nginx;". `place`, the same folder for both, is
-    where files for them are: `pair.write("html/a.txt", "a")`, and @place@ in the text."""
+    """The two programs over one text, ours with "compat nginx;". `place`, the same open folder for both,
+    is where files for them are: `pair.write("html/a.txt", "a")`, and @place@ in the text."""
 
     def __init__(self, start_ours, start_nginx, text, place, *, main="", **values):
         self.place = place
-        place.chmod(0o755)
         self.nginx = start_nginx(text, main=main, place=place, **values)
         self.ours = start_ours(text, main="compat nginx; " + main, place=place, **values)
 
