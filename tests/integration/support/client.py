@@ -34,21 +34,22 @@ class Response:
 
 
 class Client:
-    """A raw connection, plain or TLS. Every read has a deadline.
+    """A raw connection, plain or TLS. Every read has a deadline. `source` is an address of its own.
 
         with Client(port) as client:
             client.send("GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
             assert client.response().status == 200
     """
 
-    def __init__(self, port, *, host="127.0.0.1", tls=None, name=None, session=None, within=10):
+    def __init__(self, port, *, host="127.0.0.1", tls=None, name=None, session=None, within=10, source=None):
         self.within = within
         if isinstance(port, str) and port.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(seconds(within))
             self.socket.connect(port.removeprefix("unix:"))
         else:
-            self.socket = socket.create_connection((host, port), timeout=seconds(within))
+            self.socket = socket.create_connection((host, port), timeout=seconds(within),
+                                                   source_address=source and (source, 0))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname=name, session=session)

@@ -164,6 +164,24 @@ class RawConnection:
             self.answer(got.stream).heads.append(self.decoder.decode(self._block))
             self._block = b""
 
+    def flood(self, batches):
+        """Sends batch after batch, a PING behind each, until the server has had enough; how many it took."""
+        taken = 0
+        for batch in batches:
+            payload = b"batch%03d" % (taken % 1000)
+            self.send(batch, h2.ping(payload))
+            self.until_or_closed(lambda: self.goaway or payload in self.pongs[-1:], "an answer to PING or an end")
+            if self.goaway or self.closed:
+                break
+            taken += 1
+        return taken
+
+    def look(self):
+        """Takes what is there, and hardly waits."""
+        self._read(0)
+        self.until_or_closed(lambda: h2.take_frame(self.buffer)[0] is None, "no more frames")
+        return self
+
     # -- what must come
 
     def response(self, stream=1):
@@ -181,10 +199,9 @@ class RawConnection:
 
     def fence(self, payload=b"a fence!"):
         """A PING there and back: all that was sent before has been looked at, and the connection lives."""
-        count = len(self.pongs)
+        count = self.pongs.count(payload)
         self.send(h2.ping(payload))
-        self.until(lambda: len(self.pongs) > count, "an answer to PING")
-        assert self.pongs[-1] == payload
+        self.until(lambda: self.pongs.count(payload) > count, "an answer to PING")
         assert self.goaway is None, self.goaway
         return self
 
