@@ -184,6 +184,12 @@ class H2Client:
         self.flush()
         self.until(lambda: len(self.pongs) > count, "an answer to PING")
 
+    def rest(self, pause):
+        """Reads for so long, in seconds."""
+        deadline = time.monotonic() + pause
+        while time.monotonic() < deadline and not self.closed:
+            self._turn(deadline - time.monotonic())
+
     def wait_for_goaway(self):
         self.until_or_closed(lambda: self.goaway, "GOAWAY")
         assert self.goaway, "the connection ended without GOAWAY"

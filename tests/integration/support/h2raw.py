@@ -176,11 +176,19 @@ class RawConnection:
             taken += 1
         return taken
 
+    def rest(self, pause):
+        """Reads for so long, in seconds, and sends nothing but what must be answered."""
+        deadline = time.monotonic() + pause
+        while not self.closed:
+            self._read(deadline)
+            self.until_or_closed(lambda: h2.take_frame(self.buffer)[0] is None, "no more frames")
+            if time.monotonic() >= deadline:
+                break
+        return self
+
     def look(self):
         """Takes what is there, and hardly waits."""
-        self._read(0)
-        self.until_or_closed(lambda: h2.take_frame(self.buffer)[0] is None, "no more frames")
-        return self
+        return self.rest(0)
 
     # -- what must come
 
