@@ -1,3 +1,4 @@
+#include "proxy/extended_connect.h"
 #include "proxy/forwarder.h"
 
 #include <algorithm>
@@ -102,19 +103,28 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
   if (!upgrade_ || !head.upgrade) {
     co_return refuse_response("upstream switched protocols without being asked");
   }
+  const bool is_extended_connect = !exchange_.request.protocol.empty();
+  if (is_extended_connect && !accepts_websocket(exchange_.request, head)) {
+    co_return refuse_response("upstream's Sec-WebSocket-Accept does not answer the request's key");
+  }
   lease.report(upstream::Outcome::success);
   http::ResponseHead& response = exchange_.response;
   context_.take_time();
-  const bool made =
-      make_response(context_, plan_) &&
-      response.fields.add(http::FieldName::connection, "upgrade") &&
-      response.fields.add(http::FieldName::upgrade, head.fields.value(http::FieldName::upgrade));
+  bool made = make_response(context_, plan_);
+  if (is_extended_connect) {
+    answer_extended_connect(response);
+  } else {
+    made =
+        made && response.fields.add(http::FieldName::connection, "upgrade") &&
+        response.fields.add(http::FieldName::upgrade, head.fields.value(http::FieldName::upgrade));
+  }
   if (!made) co_return refuse_response("upstream sent too many header fields");
   context_.count(Counter::tunnels);
   // From now on a client that ends its side has only ended its side.
   watch_.reset();
   const auto sent = co_await context_.responder().send_head(
-      response, {}, End::yes, Pace(context_.send_pace()).patience(context_.now()));
+      response, {}, is_extended_connect ? End::no : End::yes,
+      Pace(context_.send_pace()).patience(context_.now()));
   if (sent) {
     co_await tunnel(context_, plan_, lease.stream(), backend.after_head());
     exchange_.completed = true;

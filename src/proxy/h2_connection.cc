@@ -11,6 +11,7 @@
 #include "http/h2/server_connection.h"
 #include "http/h2/server_stream.h"
 #include "proxy/exchange_end.h"
+#include "proxy/extended_connect.h"
 #include "proxy/http2_options.h"
 #include "proxy/linger.h"
 #include "proxy/request_body.h"
@@ -107,11 +108,14 @@ async::Task<void> H2Connection::serve(ServerStream& stream) {
   exchange.server_name = first->name;
   worker_.counters.add(Counter::requests);
   worker_.counters.add(Counter::requests_active);
-  if (stream.refusal() != http::Refusal::none) {
-    count_refusal(worker_, stream.refusal());
-    log(context, Level::info, http::explain(stream.refusal()));
-    static_cast<void>(
-        co_await respond(context, Answer{.status = status_for(context, stream.refusal())}));
+  http::Refusal refusal = stream.refusal();
+  if (!exchange.request.protocol.empty() && !read_as_upgrade(exchange.request)) {
+    refusal = http::Refusal::too_many_fields;
+  }
+  if (refusal != http::Refusal::none) {
+    count_refusal(worker_, refusal);
+    log(context, Level::info, http::explain(refusal));
+    static_cast<void>(co_await respond(context, Answer{.status = status_for(context, refusal)}));
   } else {
     co_await proxy::serve(context);
   }

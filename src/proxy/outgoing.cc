@@ -198,7 +198,7 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
     fits = fits && request.fields.add(FieldName::content_length, "0");
   }
   upgrade = received.upgrade && http::list_has(connection, "upgrade") &&
-            is_upgrade_to_pass(protocols) && received.version == http::Version::http_1_1 &&
+            is_upgrade_to_pass(protocols) && received.version != http::Version::http_1_0 &&
             // A tunnel beside a body that is still on its way: two writers, one stream.
             !received.body.has_body();
   if (upgrade) {

@@ -66,9 +66,10 @@ Step refuse_misdirected(Context& context) {
 }
 
 // TRACE would show a client what other proxies and we have added to its request. nginx has no use
-// for it either.
-Step refuse_trace(Context& context) {
-  if (context.exchange.request.method != http::Method::trace) return std::nullopt;
+// for it either. CONNECT is for proxies that the client has chosen.
+Step refuse_method(Context& context) {
+  const http::Method method = context.exchange.request.method;
+  if (method != http::Method::trace && method != http::Method::connect) return std::nullopt;
   return Answer{.status = 405};
 }
 
@@ -92,8 +93,8 @@ Step canonicalise(Context& context) {
   const http::RequestHead& request = exchange.request;
   exchange.args = request.query;
   exchange.encoded_slash = context.encoded_slash();
-  if (request.form == http::TargetForm::asterisk) {
-    exchange.uri = "/*";  // OPTIONS *: matches "location /", as no file could
+  if (request.form == http::TargetForm::asterisk || request.form == http::TargetForm::authority) {
+    exchange.uri = "/*";  // OPTIONS *, CONNECT: matches "location /", as no file could
     return std::nullopt;
   }
   const auto path = http::canonical_path(request.raw_path, context.encoded_slash(),
@@ -213,7 +214,7 @@ Step admit(Context& context) {
   Step answer = canonicalise(context);
   if (!answer) answer = refuse_plain(context);
   if (!answer) answer = refuse_misdirected(context);
-  if (!answer) answer = refuse_trace(context);
+  if (!answer) answer = refuse_method(context);
   if (!answer) answer = refuse_early(context);
   return answer;
 }

@@ -6,7 +6,7 @@ import sys
 import xml.etree.ElementTree as tree
 
 BUILDS = ("asan", "tsan", "fuzz")
-KINDS = ("build", "integration", "fuzz", "check", "tidy")
+KINDS = ("build", "integration", "conformance", "fuzz", "check", "tidy")
 
 
 def group(name):

@@ -284,10 +284,10 @@ def test_a_head_beyond_the_limits_is_answered_as_in_http1(site, field, status):
 
 
 def test_a_host_that_is_not_served_here_gets_the_default_server(start):
-    proxy = start(f"""
+    proxy = start("""
         http2 on;
-        server {{ listen 127.0.0.1:@port:http@; return 200 "default"; }}
-        server {{ listen 127.0.0.1:@port:http@; server_name a.test; return 200 "a"; }}
+        server { listen 127.0.0.1:@port:http@; return 200 "default"; }
+        server { listen 127.0.0.1:@port:http@; server_name a.test; return 200 "a"; }
     """)
     with connect(proxy) as client:
         assert client.get(authority="a.test").text == "a"

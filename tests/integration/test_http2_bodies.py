@@ -235,8 +235,8 @@ def test_trailers_go_both_ways(sallyport, make_backend, port, location):
         b"3\r\nabc\r\n0\r\nX-Sum: 42\r\nX-Other: a\r\n\r\n"))
     proxy = sallyport(SITE, backend=backend)
     with connect(proxy, port) as client:
-        answer = client.request("POST", location, body=b"body", fields=[("te", "trailers"), ("trailer", "x-check")],
-                                trailers=[("x-check", "7")])
+        answer = client.request("POST", location, body=b"body", trailers=[("x-check", "7")],
+                                fields=[("te", "trailers"), ("trailer", "x-check")])
         assert (answer.status, answer.text) == (200, "abc")
         assert answer.trailers == [("x-sum", "42"), ("x-other", "a")]
     assert backend.last.body == b"body"

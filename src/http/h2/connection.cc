@@ -62,8 +62,8 @@ Connection::Connection(io::Stream& stream, Session::Side side, const Limits& lim
       limits_(limits),
       counters_(counters),
       budget_(budget),
-      watch_(limits, side == Session::Side::server ? 24 : 0, stream.loop().now()),
-      session_(side, limits, *this) {}
+      watch_(limits_, side == Session::Side::server ? 24 : 0, stream.loop().now()),
+      session_(side, limits_, *this) {}
 
 Connection::~Connection() { CHECK(memory_ == 0); }
 

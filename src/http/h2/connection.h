@@ -119,7 +119,7 @@ class Connection : public SessionOwner {
   void settle() noexcept;
 
   io::Stream& stream_;
-  const Limits& limits_;
+  const Limits limits_;
   observe::Counters& counters_;
   SharedBudget* budget_;
   FrameWatch watch_;

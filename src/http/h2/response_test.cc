@@ -167,6 +167,30 @@ TEST(Response, ALargeHeadGoesInSeveralFrames) {
   EXPECT_EQ(frames[4].flags, kEndHeaders);
 }
 
+TEST(Response, AHeadThatIsTooLargeFailsAtOnce) {
+  EXPECT_EQ(said_by([](ServerWorld&, ServerStream& stream) -> async::Task<void> {
+              ResponseHead head = ok(stream, {});
+              const std::string value(60'000, 'x');
+              for (int i = 0; i < 6; ++i) EXPECT_TRUE(head.fields.add("x", value));
+              const auto sent =
+                  co_await stream.responder().send_head(head, "", End::yes, kNoDeadline);
+              EXPECT_EQ(sent.error().code, base::ErrorCode::too_large);
+            }),
+            "RST_STREAM 1 2\n");
+}
+
+TEST(Response, NothingIsSentAfterItsEnd) {
+  EXPECT_EQ(said_by([](ServerWorld&, ServerStream& stream) -> async::Task<void> {
+              Responder& to = stream.responder();
+              EXPECT_TRUE(co_await to.send_head(ok(stream), "ab", End::no, kNoDeadline));
+              stream.client().shutdown_write();
+              EXPECT_FALSE(co_await to.send_body("cd", End::yes, kNoDeadline));
+              const iovec piece = io::piece_of("ef");
+              EXPECT_FALSE(stream.client().try_write({&piece, 1}));
+            }),
+            "HEADERS 1 :status=200\nDATA 1 ab\nDATA 1 END\n");
+}
+
 TEST(Response, CountsItsBytes) {
   ServerWorld world([](ServerWorld& w, ServerStream& stream) -> async::Task<void> {
     Responder& to = stream.responder();

@@ -6,7 +6,10 @@ namespace http::h2 {
 
 bool SendOperation::attempt() noexcept {
   if (!sender_.failed()) {
-    if (!offered_ && (!piece_.empty() || end_)) sender_.offer(piece_, end_);
+    if (!offered_ && (!piece_.empty() || end_) && !sender_.offer(piece_, end_)) {
+      result_ = base::fail(base::ErrorCode::internal, "our side of the HTTP/2 stream has ended");
+      return true;
+    }
     offered_ = true;
     sender_.connection().pump();
   }

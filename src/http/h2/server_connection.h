@@ -36,6 +36,9 @@ class ServerHandler {
   /// A static text.
   virtual void on_malformed(std::string_view rule) noexcept = 0;
 
+  /// From now on no request is served, or one is again. Idle at first; not told at the end.
+  virtual void on_idle(bool /*idle*/) noexcept {}
+
  protected:
   ~ServerHandler() = default;
 };
@@ -74,7 +77,7 @@ struct ConnectionEnd {
 
 class ServerConnection {
  public:
-  /// All that is referred to must outlive it.
+  /// All that is referred to must outlive it, but for `options`, of which it keeps a copy.
   ServerConnection(io::Stream& stream, ServerHandler& handler, const ServerOptions& options,
                    observe::Counters& counters);
   ~ServerConnection();

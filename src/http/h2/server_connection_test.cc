@@ -195,6 +195,36 @@ TEST(ServerConnection, WhenTheClientGoesTheHandlersHearOfIt) {
   ASSERT_TRUE(world.end);
 }
 
+TEST(ServerConnection, TellsWhetherItIsIdle) {
+  ServerWorld world(wait_for_client);
+  world.begin(headers(1, post(), 0) + headers(3, post(), 0));
+  EXPECT_EQ(world.idle, "busy ");
+  world.say(data(1, "", kEnd));
+  EXPECT_EQ(world.idle, "busy ");
+  world.say(data(3, "", kEnd));
+  EXPECT_EQ(world.idle, "busy idle ");
+  world.say(headers(5, post(), 0));
+  world.peer.reset();
+  world.loop.run_until_idle();
+  EXPECT_EQ(world.idle, "busy idle busy idle ");
+}
+
+TEST(ServerConnection, IsLetBeAfterARequestEvenAtADrain) {
+  ServerWorld world([](ServerWorld& w, ServerStream& stream) {
+    w.connection->set_idle(seconds(30), seconds(5));
+    return ServerWorld::answer_ok(w, stream);
+  });
+  world.begin(headers(1, get()));
+  world.scope.request_drain();
+  world.pass(seconds(3));
+  EXPECT_FALSE(world.end);
+  world.say(headers(3, get()));
+  EXPECT_NE(world.heard().find("HEADERS 3 :status=200"), std::string::npos);
+  world.pass(seconds(6));
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.end->how, ConnectionEnd::How::closed);
+}
+
 TEST(ServerConnection, AStoppedScopeEndsIt) {
   ServerWorld world(wait_for_client);
   world.begin(headers(1, post(), 0));

@@ -78,7 +78,7 @@ void ServerConnection::Core::on_fed() noexcept {
     auto& request = static_cast<ServerRequest&>(ready_.pop_front());
     if (request.failed()) continue;  // reset in the same breath
     ++requests_;
-    ++running_;
+    if (++running_ == 1) handler_.on_idle(false);
     request.set_running(true);
     counters().add(Counter::h2_streams);
     handlers_->spawn(serve(request));
@@ -104,7 +104,9 @@ void ServerConnection::Core::end_request(ServerRequest& request) noexcept {
     }
   }
   if (request.closed()) delete &request;
-  if (running_ > 0 || over()) return;
+  if (running_ > 0) return;
+  handler_.on_idle(true);
+  if (over()) return;
   idle_since_ = loop().now();
   if (draining_ && loop().now() >= let_be_until()) return leave(Ending::closed);
   rewait(next_wait());
@@ -252,7 +254,8 @@ ConnectionEnd ServerConnection::Core::result() const noexcept {
     case Ending::flood: end.how = How::flood; break;
     case Ending::cancelled: end.how = How::cancelled; break;
   }
-  end.linger = leaving_ || end.how == How::protocol || end.how == How::flood;
+  end.linger =
+      (leaving_ && end.how != How::idle) || end.how == How::protocol || end.how == How::flood;
   return end;
 }
 

@@ -234,6 +234,7 @@ class ServerWorld : public ServerHandler {
   base::Error error{};  // for handlers to say what they met
   std::string log;
   std::size_t produced = 0;
+  std::string idle;  // what on_idle said
 
   explicit ServerWorld(Serve serves = answer_ok, io::testing::PipeOptions pipe = {})
       : handler(std::move(serves)) {
@@ -310,6 +311,7 @@ class ServerWorld : public ServerHandler {
     return handler(*this, stream_served);
   }
   void on_malformed(std::string_view rule) noexcept override { malformed.emplace_back(rule); }
+  void on_idle(bool now) noexcept override { idle += now ? "idle " : "busy "; }
 
  private:
   async::Task<void> run() { end = co_await connection->run(); }

@@ -149,6 +149,14 @@ int on_frame_send(nghttp2_session* /*session*/, const nghttp2_frame* frame, void
   return 0;
 }
 
+int on_frame_not_send(nghttp2_session* /*session*/, const nghttp2_frame* frame, int /*error*/,
+                      void* user_data) {
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  Stream* stream = state_of(user_data).stream(frame->hd.stream_id);
+  if (stream != nullptr) stream->on_head_not_sent();
+  return 0;
+}
+
 // For as long as the program runs, like the options below.
 nghttp2_session_callbacks* callbacks() {
   static nghttp2_session_callbacks* const made = [] {
@@ -161,6 +169,7 @@ nghttp2_session_callbacks* callbacks() {
     nghttp2_session_callbacks_set_on_stream_close_callback(result, on_stream_close);
     nghttp2_session_callbacks_set_send_data_callback(result, send_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(result, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(result, on_frame_not_send);
     return result;
   }();
   return made;
@@ -177,7 +186,8 @@ nghttp2_option* options() {
     nghttp2_option_set_no_http_messaging(result, 1);
     nghttp2_option_set_no_closed_streams(result, 1);
     nghttp2_option_set_max_send_header_block_length(result, kMaxOwnHead);
-    nghttp2_option_set_max_continuations(result, kNoLimit);  // FrameWatch's is what holds
+    nghttp2_option_set_max_continuations(result, kNoLimit);  // FrameWatch's are what holds
+    nghttp2_option_set_stream_reset_rate_limit(result, kNoLimit, kNoLimit);
     nghttp2_option_set_max_outbound_ack(result, kNoLimit);   // Limits::max_queued_frames
     nghttp2_option_set_builtin_recv_extension_type(result, NGHTTP2_PRIORITY_UPDATE);
     return result;

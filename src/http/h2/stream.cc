@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/check.h"
 #include "http/h2/connection.h"
 
 namespace http::h2 {
@@ -92,11 +91,12 @@ base::Result<std::size_t> Stream::try_read(std::span<char> into) noexcept {
 
 // --- what is sent ---
 
-void Stream::offer(std::string_view piece, bool end) noexcept {
-  CHECK(pending_.empty() && !end_wanted_);
+bool Stream::offer(std::string_view piece, bool end) noexcept {
+  if (!pending_.empty() || end_wanted_) return false;
   pending_ = piece;
   end_wanted_ = end;
   if (data_submitted_ && !failed_) connection_.session().resume(*this);
+  return true;
 }
 
 void Stream::note_submitted(After after) noexcept {
@@ -129,6 +129,13 @@ void Stream::on_head_sent(bool end) noexcept {
   touch();
 }
 
+// nghttp2 makes no frames of it: it is larger than it takes.
+void Stream::on_head_not_sent() noexcept {
+  if (failed_) return;
+  reset(Code::internal_error, Because::own);
+  fail({.code = ErrorCode::too_large, .context = "the header to be sent is too large"});
+}
+
 base::Result<std::size_t> Stream::try_write(std::span<const iovec> pieces) noexcept {
   if (failed_) return base::fail(failure_);
   if (!data_submitted_ || end_wanted_) {
@@ -141,7 +148,7 @@ base::Result<std::size_t> Stream::try_write(std::span<const iovec> pieces) noexc
     const std::string_view text(static_cast<const char*>(piece.iov_base), piece.iov_len);
     if (text.empty()) continue;
     const bool last = end_with_next_ && whole == pieces.size();
-    offer(text, last);
+    if (!offer(text, last)) break;  // a sender's is on its way
     connection_.pump();
     const std::size_t left = pending_.size();
     written += text.size() - left;
@@ -169,7 +176,8 @@ void Stream::set_waiter(Direction direction, io::Waiter* waiter) noexcept {
 void Stream::shutdown_write() noexcept {
   if (failed_ || end_wanted_) return;
   if (!data_submitted_) return reset(Code::cancel, Because::own);
-  offer(pending_, true);
+  end_wanted_ = true;
+  connection_.session().resume(*this);
   connection_.pump();
 }
 

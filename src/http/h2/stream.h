@@ -57,8 +57,9 @@ class Stream : public io::Stream, public Touched {
   [[nodiscard]] bool receive_ended() const noexcept { return receive_ended_; }
 
   // For senders.
-  /// `piece` is to be sent, and must stay in place until taken() or withdraw().
-  void offer(std::string_view piece, bool end) noexcept;
+  /// `piece` is to be sent, and must stay in place until taken() or withdraw(). False: another is
+  /// on its way, or our side has ended.
+  [[nodiscard]] bool offer(std::string_view piece, bool end) noexcept;
   /// Fields were submitted; taken() once they are in the buffer.
   enum class After : std::uint8_t { heads, data, nothing };
   void note_submitted(After after) noexcept;
@@ -99,6 +100,7 @@ class Stream : public io::Stream, public Touched {
   [[nodiscard]] std::optional<Piece> next_piece(std::size_t most) noexcept;
   [[nodiscard]] std::string_view take_piece(std::size_t size, std::size_t frame, bool end) noexcept;
   void on_head_sent(bool end) noexcept;
+  void on_head_not_sent() noexcept;
   void count_head_bytes(std::size_t size) noexcept {
     bytes_sent_ += size;
     head_bytes_sent_ += size;

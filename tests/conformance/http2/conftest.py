@@ -13,7 +13,7 @@ sys.path.insert(0, str(INTEGRATION))
 from support import Nginx, Sallyport, wait_for  # noqa: E402
 from support.backend import response  # noqa: E402
 from support.h2frames import INITIAL_WINDOW_SIZE  # noqa: E402
-from support.h2raw import RawConnection  # noqa: E402
+from support.h2raw import RawConnection, another_address  # noqa: E402
 from support.program import Program  # noqa: E402
 
 # The fixtures of the integration tests are these tests' fixtures, too.
@@ -136,11 +136,11 @@ def connect(request, server):
         options.setdefault("within", WITHIN)
         if request.param == "tls":
             context = server.authority.client_context(protocols=["h2"])
-            client = server.tls_client("https", context=context)
+            client = server.tls_client("https", context=context, source=another_address())
             assert client.socket.selected_alpn_protocol() == "h2"
             connection = RawConnection(client, scheme="https", **options)
         else:
-            connection = RawConnection(server.client("http"), **options)
+            connection = RawConnection(server.client("http", source=another_address()), **options)
         opened.append(connection)
         return connection
 

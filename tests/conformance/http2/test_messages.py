@@ -26,9 +26,12 @@ def test_8_1_second_headers_that_do_not_end_the_stream(peer):
 
 @pytest.mark.parametrize("pieces", [[b"test"], [b"test", b"test"]], ids=["one DATA frame", "several"])
 @pytest.mark.parametrize("length", [1, 100], ids=["shorter", "longer"])
-def test_8_1_1_content_length_is_not_what_came(peer, pieces, length):
+@pytest.mark.parametrize("method, path", [("POST", "/upload"), ("GET", "/")], ids=["POST", "GET"])
+def test_8_1_1_content_length_is_not_what_came(peer, method, path, pieces, length):
+    """Whether or not anybody wants the body."""
     frames = [data(1, piece, end_stream=number == len(pieces)) for number, piece in enumerate(pieces, 1)]
-    peer.send(headers(1, peer.post("/upload", ("content-length", str(length))), end_stream=False), *frames)
+    fields = peer.fields(method, path, ("content-length", str(length)))
+    peer.send(headers(1, block(fields), end_stream=False), *frames)
     peer.expect_stream_error(1, PROTOCOL_ERROR)
 
 

@@ -6,12 +6,22 @@
         peer.send(frame(PING, payload=b"short"))
         peer.expect_connection_error(FRAME_SIZE_ERROR)
 """
+import itertools
 import time
 
 import hpack
 
 from . import h2frames as h2
 from .waiting import seconds
+
+
+_addresses = itertools.count()
+
+
+def another_address():
+    """Of loopback, for a client of its own: what one did is not held against the next."""
+    number = next(_addresses)
+    return f"127.1.{number // 250 % 250}.{number % 250 + 1}"
 
 
 class Answer:
@@ -164,10 +174,10 @@ class RawConnection:
             self.answer(got.stream).heads.append(self.decoder.decode(self._block))
             self._block = b""
 
-    def flood(self, batches):
+    def flood(self, batches, most=500):
         """Sends batch after batch, a PING behind each, until the server has had enough; how many it took."""
         taken = 0
-        for batch in batches:
+        for batch in itertools.islice(batches, most):
             payload = b"batch%03d" % (taken % 1000)
             self.send(batch, h2.ping(payload))
             self.until_or_closed(lambda: self.goaway or payload in self.pongs[-1:], "an answer to PING or an end")
