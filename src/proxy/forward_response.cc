@@ -64,6 +64,10 @@ Forwarder::Verdict Forwarder::follow_redirect(std::string_view target) {
 
 async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
                                                          http::ClientExchange& backend) {
+  // A 2xx would tell an HTTP/2 client that its tunnel is there (RFC 8441 §5).
+  if (!exchange_.request.protocol.empty() && exchange_.upstream_response.status < 300) {
+    co_return refuse_response("upstream did not switch protocols, but answered with a success");
+  }
   lease.report(upstream::Outcome::success);
   context_.take_time();
   // What the client sent behind a failed upgrade was meant for the other protocol.

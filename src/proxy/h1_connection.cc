@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "http/h2/server_connection.h"
 #include "proxy/exchange_end.h"
 #include "proxy/linger.h"
 #include "proxy/request_body.h"
@@ -59,9 +58,9 @@ const ListenGroup* H1Connection::find_group() {
 
 async::Task<bool> H1Connection::run() {
   while (co_await wait_for_request()) {
-    if (facts_.requests == 0 && http::h2::match_preface(in_.readable()) != PrefaceMatch::no &&
-        co_await begins_with_preface()) {
-      co_return true;
+    if (facts_.requests == 0 && http::h2::match_preface(in_.readable()) != PrefaceMatch::no) {
+      const auto match = co_await read_preface();
+      if (match != PrefaceMatch::no) co_return match == PrefaceMatch::yes;
     }
     if (!co_await exchange_one()) break;
   }
@@ -69,19 +68,28 @@ async::Task<bool> H1Connection::run() {
 }
 
 // A client that knows beforehand speaks HTTP/2 from its first byte (RFC 9113 §3.3), on the same
-// port as others. What is no preface, or not all of one, is HTTP/1's to judge.
-async::Task<bool> H1Connection::begins_with_preface() {
+// port as others. `maybe`: it has stopped in the middle of what nobody else would begin with.
+async::Task<PrefaceMatch> H1Connection::read_preface() {
+  constexpr std::string_view kUnmistakable = "PRI ";
   const ListenGroup* group = find_group();
-  if (group == nullptr || !group->speaks_http2()) co_return false;
+  if (group == nullptr || !group->speaks_http2()) co_return PrefaceMatch::no;
   const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
   const base::Deadline deadline = worker_.loop.now() + *options.header_timeout;
   while (true) {
     const PrefaceMatch match = http::h2::match_preface(in_.readable());
-    if (match != PrefaceMatch::maybe) co_return match == PrefaceMatch::yes;
+    if (match != PrefaceMatch::maybe) co_return match;
     if (in_.full()) in_.grow(in_.capacity() * 2);
     const auto count = co_await io::read(stream_, in_.writable(), deadline);
-    if (!count || *count == 0) co_return false;
-    in_.commit(*count);
+    if (count && *count > 0) {
+      in_.commit(*count);
+      continue;
+    }
+    if (!in_.readable().starts_with(kUnmistakable)) co_return PrefaceMatch::no;
+    const base::Error failure =
+        count ? base::Error{.code = ErrorCode::end_of_stream} : count.error();
+    if (failure.is(ErrorCode::timed_out)) worker_.counters.add(Counter::limit_header_time);
+    log_silent_client(failure);
+    co_return PrefaceMatch::maybe;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "http/h1/body_reader.h"
 #include "http/h1/request_parser.h"
 #include "http/h1/response_sender.h"
+#include "http/h2/server_connection.h"
 #include "io/buffer.h"
 #include "io/stream.h"
 #include "proxy/context.h"
@@ -41,7 +42,7 @@ class H1Connection {
 
  private:
   enum class After : std::uint8_t { keep, close, linger };
-  [[gnu::noinline]] async::Task<bool> begins_with_preface();
+  [[gnu::noinline]] async::Task<http::h2::PrefaceMatch> read_preface();
   async::Task<bool> wait_for_request();
   [[nodiscard]] bool take_first_bytes();
   [[gnu::noinline]] async::Task<bool> exchange_one();

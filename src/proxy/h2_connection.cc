@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "guard/offenders.h"
 #include "http/h2/server_connection.h"
 #include "http/h2/server_stream.h"
 #include "proxy/exchange_end.h"
@@ -26,12 +28,29 @@ using http::h2::ServerStream;
 using observe::Counter;
 using observe::Level;
 
+// Of a client that is sent away for a flood, this much more is read, so that it may hear why.
+constexpr std::size_t kFarewell = 64 * 1024;
+
+// Whoever has flooded lately may do a quarter of what others may, after each time it did.
+void be_strict(http::h2::Limits& limits, unsigned offences) {
+  if (offences == 0) return;
+  for (http::h2::Rate* rate :
+       {&limits.resets, &limits.settings, &limits.pings, &limits.priorities, &limits.window_updates,
+        &limits.empty_frames, &limits.tiny_data, &limits.unknown_frames}) {
+    rate->burst = std::max(rate->burst >> std::min(2 * offences, 31U), std::min(rate->burst, 2U));
+    rate->per_second = (rate->per_second + 3) / 4;
+  }
+}
+
 // What the connection is told from its beginning: the default server's, as the names that requests
 // will have are not known.
-http::h2::ServerOptions options_of(const Worker& worker, const VirtualServer& server) {
+http::h2::ServerOptions options_of(const Worker& worker, const exchange::Connection& facts,
+                                   const VirtualServer& server) {
   const auto& client = server.level->get<ClientOptions>();
-  return {.limits = http2_limits(server.level->get<Http2Options>(), client,
-                                 worker.site->listing().compat_nginx),
+  http::h2::Limits limits =
+      http2_limits(server.level->get<Http2Options>(), client, worker.site->listing().compat_nginx);
+  if (worker.offenders != nullptr) be_strict(limits, worker.offenders->count(facts.peer));
+  return {.limits = limits,
           .header_timeout = *client.header_timeout,
           .idle_timeout = *client.keepalive_timeout,
           .write_timeout = *client.send_timeout,
@@ -45,12 +64,13 @@ class H2Connection final : private http::h2::ServerHandler {
       : worker_(worker),
         facts_(facts),
         listener_(listener),
-        options_(options_of(worker, first)),
-        connection_(stream, *this, options_, worker.counters) {}
+        connection_(stream, *this, options_of(worker, facts, first), worker.counters) {}
 
   async::Task<ConnectionEnd> run(std::string_view begun) {
     connection_.begin_with(begun);
+    on_idle(true);
     const ConnectionEnd end = co_await connection_.run();
+    on_idle(false);
     note_end(end);
     co_return end;
   }
@@ -58,6 +78,7 @@ class H2Connection final : private http::h2::ServerHandler {
  private:
   async::Task<void> serve(ServerStream& stream) override;
   void on_malformed(std::string_view rule) noexcept override;
+  void on_idle(bool idle) noexcept override;
   void finish(Context& context, ServerStream& stream);
   [[nodiscard]] const VirtualServer* shown_server(const Site& site, const ListenGroup& group) const;
   void note_end(const ConnectionEnd& end);
@@ -69,8 +90,8 @@ class H2Connection final : private http::h2::ServerHandler {
   Worker& worker_;
   exchange::Connection& facts_;
   const base::Address& listener_;
-  http::h2::ServerOptions options_;
   http::h2::ServerConnection connection_;
+  bool idle_ = false;  // as counted
 };
 
 // Of a request that began with us: what HTTP/1 keeps in its connection's buffer is the stream's
@@ -147,6 +168,15 @@ void H2Connection::on_malformed(std::string_view rule) noexcept {
   log_end(Level::info, fmt::format("client sent an HTTP/2 request that is malformed: {}", rule));
 }
 
+void H2Connection::on_idle(bool idle) noexcept {
+  if (idle == std::exchange(idle_, idle)) return;
+  if (idle) {
+    worker_.counters.add(Counter::connections_idle);
+  } else {
+    worker_.counters.subtract(Counter::connections_idle);
+  }
+}
+
 void H2Connection::note_end(const ConnectionEnd& end) {
   using enum ConnectionEnd::How;
   switch (end.how) {
@@ -166,6 +196,10 @@ void H2Connection::note_end(const ConnectionEnd& end) {
     case protocol:
       return log_end(Level::info, fmt::format("client broke HTTP/2's rules: {}", end.reason));
     case flood:
+      if (worker_.offenders != nullptr) {
+        worker_.offenders->report(
+            {.kind = observe::Offence::Kind::flood, .peer = facts_.peer, .rule = end.reason});
+      }
       return log_end(
           Level::warn,
           fmt::format("client's HTTP/2 connection was ended (ENHANCE_YOUR_CALM): {}", end.reason));
@@ -194,7 +228,10 @@ async::Task<void> serve_h2(Worker& worker, exchange::Connection& facts, io::Stre
     H2Connection connection(worker, facts, stream, listener, first);
     end = co_await connection.run(begun);
   }
-  if (end.linger) co_await linger(stream, options, worker.counters);
+  if (!end.linger) co_return;
+  const bool flooded = end.how == ConnectionEnd::How::flood;
+  co_await linger(stream, options, worker.counters,
+                  flooded ? kFarewell : std::numeric_limits<std::size_t>::max());
 }
 
 }  // namespace proxy

@@ -15,7 +15,7 @@ constexpr std::size_t kLingerTurn = 256 * 1024;
 // A client may go on sending after we have answered for the last time: closing at once would reset
 // the connection, and the client might lose the answer.
 async::Task<void> linger(io::Stream& stream, const ClientOptions& options,
-                         observe::Counters& counters) {
+                         observe::Counters& counters, std::size_t most) {
   if (*options.lingering_close == LingeringClose::off) co_return;
   stream.shutdown_write();
   io::EventLoop& loop = stream.loop();
@@ -27,6 +27,8 @@ async::Task<void> linger(io::Stream& stream, const ClientOptions& options,
     const auto count = co_await io::read(stream, buffer.writable(), deadline);
     if ((!count && !count.error().is(ErrorCode::timed_out)) || (count && *count == 0)) co_return;
     if (!count && deadline < end) co_return;  // lingering_timeout
+    if (count.value_or(0) > most) co_return;
+    most -= count.value_or(0);
     turn += count.value_or(0);
     if (turn < kLingerTurn) continue;
     turn = 0;

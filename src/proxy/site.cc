@@ -25,6 +25,11 @@ bool ListenGroup::speaks_http2() const {
   return http2 || *servers[default_server]->level->get<Http2Options>().on;
 }
 
+std::uint64_t Site::http2_memory() const {
+  if (listing_.servers.empty()) return *Http2Memory{}.total;
+  return *listing_.servers.front()->level->get<Http2Memory>().total;
+}
+
 Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& listing)
     : owner_(std::move(owner)),
       number_(++worker.sites_made),

@@ -93,6 +93,8 @@ class Site {
   [[nodiscard]] const Listing& listing() const noexcept { return listing_; }
   /// Of the sites of its worker, from 1: tells them apart, also from one that is gone.
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  /// What the HTTP/2 connections of this worker may hold together: http2_max_total_memory.
+  [[nodiscard]] std::uint64_t http2_memory() const;
   /// Null if nothing is configured there any more.
   [[nodiscard]] const ListenGroup* find(const base::Address& listener) const noexcept;
 

@@ -22,8 +22,9 @@ namespace admission {
 class PasswordDesk;
 }
 namespace guard {
+class Offenders;
 class Zones;
-}
+}  // namespace guard
 namespace http::h2 {
 struct SharedBudget;
 }
@@ -100,6 +101,7 @@ struct Worker {
   const observe::Totals* totals = nullptr;        // null, as in tests: no pages that tell them
   const observe::Readiness* readiness = nullptr;
   observe::Histogram* request_times = nullptr;  // in microseconds; null: not measured
+  guard::Offenders* offenders = nullptr;  // of all workers; null, as in tests: nobody is remembered
   http::h2::SharedBudget* http2_budget = nullptr;  // null, as in tests: not bounded
   accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
   std::shared_ptr<guard::Zones> zones{};  // of all workers; null, as in tests: each site its own

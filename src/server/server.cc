@@ -54,6 +54,7 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                tls::TicketSecret tickets)
     : ticket_keys_(std::make_shared<tls::TicketKeys>(clock, tls::TicketSecret::kLongestLifetime,
                                                      std::move(tickets))),
+      offenders_(clock),
       pressure_(descriptor_limit()),
       memory_watch_(control, pressure_),
       logs_(clock, layout_, accesslog::LogThread::Mode::thread),
@@ -66,6 +67,7 @@ Server::Server(const base::Clock& clock, io::EventLoop& control, unsigned worker
                                     .ticket_keys = ticket_keys_,
                                     .session_caches = session_caches_,
                                     .zones = zones_,
+                                    .offenders = offenders_,
                                     .layout = layout_,
                                     .refusals = refusals_,
                                     .handshakes = handshakes_,

@@ -15,6 +15,7 @@
 
 #include "accesslog/log_thread.h"
 #include "base/clock.h"
+#include "guard/offenders.h"
 #include "guard/zones.h"
 #include "io/event_loop.h"
 #include "observe/counters.h"
@@ -110,6 +111,7 @@ class Server final : private observe::Totals {
   std::shared_ptr<tls::TicketKeys> ticket_keys_;
   std::shared_ptr<tls::SessionCaches> session_caches_ = std::make_shared<tls::SessionCaches>();
   std::shared_ptr<guard::Zones> zones_ = std::make_shared<guard::Zones>();
+  guard::Offenders offenders_;
   Pressure pressure_;
   MemoryWatch memory_watch_;
   mutable observe::Counters own_counters_{layout_};  // of what no worker counts; set when read

@@ -10,6 +10,7 @@
 
 #include "async/scope.h"
 #include "base/check.h"
+#include "http/h2/limits.h"
 #include "io/resolver.h"
 #include "observe/error_log.h"
 #include "proxy/site.h"
@@ -66,6 +67,8 @@ struct WorkerThread::Life {
                .totals = &thread.shared_.totals,
                .readiness = &thread.shared_.readiness,
                .request_times = &request_times,
+               .offenders = &thread.shared_.offenders,
+               .http2_budget = &http2_budget,
                .logs = &thread.shared_.logs,
                .zones = thread.shared_.zones},
         serve([this](io::Accepted accepted, base::Address local) {
@@ -98,6 +101,7 @@ struct WorkerThread::Life {
   std::shared_ptr<const snapshot::Snapshot> next_snapshot;
   std::shared_ptr<const observe::ErrorLog> log;
   observe::Histogram request_times;
+  http::h2::SharedBudget http2_budget;
   proxy::Worker worker;
   std::shared_ptr<proxy::Site> next_site;
   Acceptor::Serve serve;
@@ -217,6 +221,7 @@ void WorkerThread::Life::take_site() {
   CHECK(next_site != nullptr && next_snapshot != nullptr);
   if (worker.site != nullptr) worker.site->retire(next_site.get());
   worker.site = std::move(next_site);
+  http2_budget.limit = worker.site->http2_memory();
   snapshot = std::move(next_snapshot);
   log = snapshot->error_log;
   limit.set_limit(snapshot->process.worker_connections);

@@ -67,6 +67,7 @@ class WorkerThread {
     std::shared_ptr<tls::TicketKeys> ticket_keys;
     std::shared_ptr<tls::SessionCaches> session_caches;
     std::shared_ptr<guard::Zones> zones;
+    guard::Offenders& offenders;
     const observe::CounterLayout& layout;
     proxy::RefusalCounters refusals;
     proxy::HandshakeCounters handshakes;

@@ -249,7 +249,8 @@ def test_made_you_reset(proxy, backend, provocation):
         peer.expect_close()
         assert 20 * taken <= MOST_RESETS
         if taken:
-            assert peer.goaway and peer.goaway.code == ENHANCE_YOUR_CALM, peer.goaway
+            # Streams that wait for their reset are streams yet: there may be too many of them first.
+            assert peer.goaway and peer.goaway.code in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR), peer.goaway
     assert len(backend.requests) - asked <= MOST_RESETS
     assert_serves_on(proxy)
 
@@ -295,7 +296,7 @@ FLOODS = {
     "WINDOW_UPDATE of a stream": (open_download, lambda n: window_update(1, 1), "window_update_flood"),
     "windows up and down": (open_download, lambda n: settings((INITIAL_WINDOW_SIZE, n % 2)), "settings_flood"),
     "empty DATA": (open_upload, lambda n: data(1), "empty_frame_flood"),
-    "DATA of nothing but padding": (open_upload, lambda n: data(1, padding=0), "empty_frame_flood"),
+    "DATA of nothing but padding": (open_upload, lambda n: data(1, padding=0), "tiny_data_flood"),
     "DATA of one octet": (open_upload, lambda n: data(1, b"x"), "tiny_data_flood"),
     "unknown frames": (None, lambda n: frame(0xbe, 0, 0, b"what?"), "unknown_frame_flood"),
 }

@@ -105,7 +105,7 @@ void RequestFields::finish(bool end_stream) {
 
 // RFC 9113 §8.3.1 and §8.5, RFC 8441 §4.
 void RequestFields::check_pseudo() {
-  if ((seen_ & kMethod) == 0) return malform("method_missing");
+  if ((seen_ & kMethod) == 0 || head_.method_text.empty()) return malform("method_missing");
   const bool is_connect = head_.method == Method::connect;
   if ((seen_ & kProtocol) != 0 && !is_connect) return malform("protocol_without_connect");
   if (is_connect && (seen_ & kProtocol) == 0) {
@@ -115,7 +115,7 @@ void RequestFields::check_pseudo() {
   }
   if (is_connect && (seen_ & kAuthority) == 0) return malform("authority_missing");
   if (is_connect && !is_token(head_.protocol)) return malform("protocol_value");
-  if ((seen_ & kScheme) == 0) return malform("scheme_missing");
+  if ((seen_ & kScheme) == 0 || head_.scheme.empty()) return malform("scheme_missing");
   if ((seen_ & kPath) == 0 || head_.target.empty()) return malform("path_missing");
 }
 

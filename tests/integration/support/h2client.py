@@ -115,6 +115,7 @@ class H2Client:
         self.engine = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
         if settings:
             self.engine.local_settings.update(settings)
+            self.engine.local_settings.acknowledge()  # else the old values would be sent
         self.engine.initiate_connection()
         if window:
             self.engine.increment_flow_control_window(window)
