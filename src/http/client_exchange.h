@@ -58,6 +58,8 @@ class ClientExchange {
   /// Has any byte of the response arrived? Before that a reused connection may just have been
   /// closed.
   [[nodiscard]] virtual bool answered() const noexcept = 0;
+  /// It is certain that the backend has done nothing with the request: any may be sent again.
+  [[nodiscard]] virtual bool unprocessed() const noexcept = 0;
   /// Both messages ended as framed, and the backend sent nothing beyond: the connection may serve
   /// another request if `head` keeps it alive.
   [[nodiscard]] virtual bool clean() const noexcept = 0;

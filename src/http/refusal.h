@@ -58,7 +58,10 @@ namespace http {
   X(trailer_too_large, 431, "the trailer section is larger than the limit")                              \
   X(trailer_too_many_fields, 431, "more trailer fields than the limit")                                  \
   X(trailer_invalid, 400, "a trailer line is malformed")                                                 \
-  X(trailer_forbidden, 400, "a framing or routing field in the trailer section")
+  X(trailer_forbidden, 400, "a framing or routing field in the trailer section")                         \
+  X(connection_field, 400, "a field of HTTP/1 connections in an HTTP/2 message")                         \
+  X(pseudo_header, 400, "a pseudo-header field is missing, unknown, doubled or late")                    \
+  X(body_length_mismatch, 400, "the body has another length than Content-Length says")
 // clang-format on
 
 enum class Refusal : std::uint8_t {

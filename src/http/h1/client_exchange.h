@@ -53,6 +53,7 @@ class ClientExchange final : public http::ClientExchange {
   }
 
   [[nodiscard]] bool answered() const noexcept override { return received_ > 0; }
+  [[nodiscard]] bool unprocessed() const noexcept override { return false; }  // never certain
   [[nodiscard]] std::uint64_t bytes_received() const noexcept override {
     return received_ + (body_ ? body_->read_from_stream() : 0);
   }

@@ -135,7 +135,10 @@ bool Connection::receive(std::string_view bytes) noexcept {
   const bool goes_on = session_.feed(bytes);
   inside_ = false;
   if (session_.queued() > limits_.max_queued_frames) offend(Offence::queue_flood);
-  if (!goes_on) end(Ending::closed);
+  if (!goes_on) {
+    pump();  // the GOAWAY says why, if it was an error
+    end(Ending::closed);
+  }
   on_fed();
   settle();
   if (session_.wants_write()) wake_writer();

@@ -5,7 +5,7 @@
 namespace http::h2 {
 
 bool SendOperation::attempt() noexcept {
-  if (!sender_.failed()) {
+  if (!sender_.send_failed()) {
     if (!offered_ && (!piece_.empty() || end_) && !sender_.offer(piece_, end_)) {
       result_ = base::fail(base::ErrorCode::internal, "our side of the HTTP/2 stream has ended");
       return true;
@@ -13,7 +13,7 @@ bool SendOperation::attempt() noexcept {
     offered_ = true;
     sender_.connection().pump();
   }
-  if (sender_.failed()) {
+  if (sender_.send_failed()) {
     result_ = base::fail(sender_.failure());
     return true;
   }

@@ -35,6 +35,11 @@ class Lines {
   void fields(const Fields& all) {
     for (const Field& each : all) field(each);
   }
+  void fields_but_host(const Fields& all) {
+    for (const Field& each : all) {
+      if (each.id != FieldName::host) field(each);
+    }
+  }
   void content_length(std::string_view digits) {
     if (!digits.empty()) field({FieldName::content_length, {}, digits});
   }
@@ -120,7 +125,8 @@ base::Result<std::int32_t> Session::submit_request(Stream& stream, const Request
   if (!line.scheme.empty()) lines.pseudo(":scheme", line.scheme);
   if (!line.authority.empty()) lines.pseudo(":authority", line.authority);
   if (!line.path.empty()) lines.pseudo(":path", line.path);
-  lines.fields(fields);
+  // RFC 9113 §8.3.1: :authority instead.
+  lines.fields_but_host(fields);
   lines.content_length(content_length);
   TRY_VOID(lines.verdict());
   const nghttp2_data_provider data = Nghttp2::data_of(stream);

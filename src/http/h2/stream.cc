@@ -95,7 +95,7 @@ bool Stream::offer(std::string_view piece, bool end) noexcept {
   if (!pending_.empty() || end_wanted_) return false;
   pending_ = piece;
   end_wanted_ = end;
-  if (data_submitted_ && !failed_) connection_.session().resume(*this);
+  if (data_submitted_ && !send_failed()) connection_.session().resume(*this);
   return true;
 }
 
@@ -137,7 +137,7 @@ void Stream::on_head_not_sent() noexcept {
 }
 
 base::Result<std::size_t> Stream::try_write(std::span<const iovec> pieces) noexcept {
-  if (failed_) return base::fail(failure_);
+  if (send_failed()) return base::fail(failure_);
   if (!data_submitted_ || end_wanted_) {
     return base::fail(ErrorCode::reset, "our side of the HTTP/2 stream is not open");
   }
@@ -157,7 +157,7 @@ base::Result<std::size_t> Stream::try_write(std::span<const iovec> pieces) noexc
     end_wanted_ = false;  // it was not the last after all
     break;
   }
-  if (failed_) return base::fail(failure_);
+  if (send_failed()) return base::fail(failure_);
   if (written > 0) return written;
   wants_room_ = true;
   return base::fail(ErrorCode::would_block);
@@ -174,7 +174,7 @@ void Stream::set_waiter(Direction direction, io::Waiter* waiter) noexcept {
 }
 
 void Stream::shutdown_write() noexcept {
-  if (failed_ || end_wanted_) return;
+  if (send_failed() || end_wanted_) return;
   if (!data_submitted_) return reset(Code::cancel, Because::own);
   end_wanted_ = true;
   connection_.session().resume(*this);
@@ -211,9 +211,17 @@ void Stream::fail(const base::Error& error) noexcept {
   touch();
 }
 
+void Stream::fail_sending(const base::Error& error) noexcept {
+  if (failed_ || send_failed_) return;
+  send_failed_ = true;
+  failure_ = error;
+  withdraw();
+  touch();
+}
+
 void Stream::on_closed(Code /*code*/) noexcept {
   closed_ = true;
-  if (!(end_sent_ && receive_ended_)) {
+  if (!(end_sent_ && receive_ended_) && !send_failed_) {
     fail({.code = ErrorCode::reset, .context = "the HTTP/2 stream was reset"});
   }
   touch();

@@ -55,6 +55,8 @@ class Stream : public io::Stream, public Touched {
   /// DATA in all must have this length; otherwise the stream ends in PROTOCOL_ERROR.
   void expect_length(std::optional<std::uint64_t> length) noexcept { expected_ = length; }
   [[nodiscard]] bool receive_ended() const noexcept { return receive_ended_; }
+  /// All has been received, and taken.
+  [[nodiscard]] bool is_read() const noexcept { return receive_ended_ && incoming_.empty(); }
 
   // For senders.
   /// `piece` is to be sent, and must stay in place until taken() or withdraw(). False: another is
@@ -81,6 +83,8 @@ class Stream : public io::Stream, public Touched {
   /// It has ended before its time: read() and sends give the error from now on.
   void fail(const base::Error& error) noexcept;
   [[nodiscard]] bool failed() const noexcept { return failed_; }
+  /// Nothing can be sent any more; what was received may still be read.
+  [[nodiscard]] bool send_failed() const noexcept { return failed_ || send_failed_; }
   [[nodiscard]] const base::Error& failure() const noexcept { return failure_; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
 
@@ -92,7 +96,7 @@ class Stream : public io::Stream, public Touched {
   void on_frame(std::size_t size) noexcept { bytes_received_ += size; }
   void on_data(std::string_view data) noexcept;
   void on_end() noexcept;
-  void on_closed(Code code) noexcept;
+  virtual void on_closed(Code code) noexcept;
   struct Piece {
     std::size_t size;
     bool end;
@@ -111,11 +115,13 @@ class Stream : public io::Stream, public Touched {
 
  protected:
   void set_id(std::int32_t id) noexcept { id_ = id; }  // a client's, once it is submitted
+  /// Sends give the error from now on; what was received, to its end, is still to be read.
+  void fail_sending(const base::Error& error) noexcept;
+  void touch() noexcept;
+  [[nodiscard]] bool has_unread() const noexcept { return !incoming_.empty(); }
 
  private:
-  void touch() noexcept;
   void release_given() noexcept;
-  [[nodiscard]] bool has_unread() const noexcept { return !incoming_.empty(); }
 
   Connection& connection_;
   std::int32_t id_;
@@ -139,6 +145,7 @@ class Stream : public io::Stream, public Touched {
   bool data_submitted_ = false;  // nghttp2 asks next_piece() once there is a window
   bool reset_is_own_ = false;
   bool failed_ = false;
+  bool send_failed_ = false;
   bool closed_ = false;  // nghttp2 has forgotten it
 };
 
