@@ -81,6 +81,9 @@ namespace observe {
   X(upstream_active, gauge, "connections to backends in use")                                        \
   X(upstream_family_changes, counter, "connections to names made to the other address family")       \
   X(upstream_idle, gauge, "connections to backends that are kept for reuse")                         \
+  X(upstream_h2_connections, gauge, "HTTP/2 connections to backends")                                \
+  X(upstream_h2_waits, counter, "requests that waited for a place on an HTTP/2 connection to a backend") \
+  X(upstream_moved, counter, "requests sent again: the backend had not processed them")              \
   X(upstream_bytes_in, counter, "bytes received from backends")                                      \
   X(upstream_bytes_out, counter, "bytes sent to backends")                                           \
   X(dns_lookups, counter, "names that name servers were asked for")                                  \

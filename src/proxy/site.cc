@@ -50,7 +50,7 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
 // and idle connections of a group, sessions of a TLS policy.
 void Site::make_clusters(Worker& worker) {
   const upstream::Surroundings surroundings{worker.loop, worker.resolvers, *worker.connector,
-                                            worker.counters};
+                                            worker.counters, worker.background};
   std::unordered_multimap<std::string_view, std::shared_ptr<upstream::Cluster>> before;
   if (const Site* old = worker.site.get()) {
     for (const auto& [spec, cluster] : old->clusters_) before.emplace(spec->name, cluster);

@@ -106,6 +106,7 @@ struct Worker {
   accesslog::LogThread* logs = nullptr;  // writes access logs; null: written at once, as in tests
   std::shared_ptr<guard::Zones> zones{};  // of all workers; null, as in tests: each site its own
   std::shared_ptr<admission::PasswordDesk> passwords{};  // made by the first request that needs it
+  async::Scope* background = nullptr;  // the worker's own tasks; null: no HTTP/2 to backends
   Recorder* recorder = nullptr;  // not null: nobody is served, steps are told (recorder.h)
 };
 

@@ -70,7 +70,8 @@ struct WorkerThread::Life {
                .offenders = &thread.shared_.offenders,
                .http2_budget = &http2_budget,
                .logs = &thread.shared_.logs,
-               .zones = thread.shared_.zones},
+               .zones = thread.shared_.zones,
+               .background = &tasks},
         serve([this](io::Accepted accepted, base::Address local) {
           return proxy::serve_connection(worker, std::move(accepted), local);
         }),

@@ -43,7 +43,9 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, Surroundings surroundi
     : spec_(std::move(spec)),
       surroundings_(surroundings),
       balancer_(std::make_unique<RoundRobinBalancer>()),
-      pool_(surroundings.loop, spec_->keep_alive, &surroundings.counters) {
+      pool_(surroundings.loop, spec_->keep_alive, &surroundings.counters),
+      shared_(surroundings.loop, spec_->keep_alive, surroundings.counters,
+              surroundings.background) {
   for (std::size_t i = 0; i < spec_->endpoints.size(); ++i) {
     const EndpointSpec& endpoint = spec_->endpoints.at(i);
     if (endpoint.address || endpoint.down) continue;
@@ -120,6 +122,7 @@ void Cluster::rebuild_peers() {
 void Cluster::retire(std::vector<std::unique_ptr<Peer>> old) {
   for (std::unique_ptr<Peer>& peer : old) {
     pool_.forget(peer->id);
+    shared_.forget(peer->id);
     peer->retired = true;
     if (peer->in_use != 0) retired_.push_back(std::move(peer));
   }
@@ -415,32 +418,35 @@ async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect(
   return surroundings_.connector.connect_with(std::move(peer), *socket, deadline);
 }
 
-async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target target) {
-  const auto limit = [this, &target] {
-    return earlier(target.deadline, surroundings_.loop.now() + target.connect_timeout);
+/// Connects and shakes hands. Afterwards `lease` is of the peer that it came to.
+async::Task<std::expected<Transport, Failure>> Cluster::make_transport(Lease* lease,
+                                                                       Attempts* attempts,
+                                                                       const Target* target) {
+  const auto limit = [this, target] {
+    return earlier(target->deadline, surroundings_.loop.now() + target->connect_timeout);
   };
   std::string sentence;
-  const bool has_rival = !names_.empty() && rival_of(*lease.peer_, *attempts).peer != nullptr;
-  auto plain = has_rival ? co_await connect_in_race(&lease, attempts, &target, limit(), &sentence)
-                         : co_await connect(lease.address(), target.socket, limit());
+  const bool has_rival = !names_.empty() && rival_of(*lease->peer_, *attempts).peer != nullptr;
+  auto plain = has_rival ? co_await connect_in_race(lease, attempts, target, limit(), &sentence)
+                         : co_await connect(lease->address(), target->socket, limit());
   if (!plain) {
-    Failure failure = failed(lease, Failure::Phase::connecting, plain.error());
+    Failure failure = failed(*lease, Failure::Phase::connecting, plain.error());
     failure.sentence = std::move(sentence);
     co_return std::unexpected(std::move(failure));
   }
   surroundings_.counters.add(Counter::upstream_connects);
-  if (!target.preface.empty()) {
-    std::array<iovec, 1> piece{io::piece_of(target.preface)};
+  if (!target->preface.empty()) {
+    std::array<iovec, 1> piece{io::piece_of(target->preface)};
     if (const auto sent = co_await io::write_all(**plain, piece, limit()); !sent) {
-      co_return std::unexpected(failed(lease, Failure::Phase::connecting, sent.error()));
+      co_return std::unexpected(failed(*lease, Failure::Phase::connecting, sent.error()));
     }
   }
   Transport transport{.stream = *std::move(plain)};
-  if (target.tls != nullptr) {
-    auto secured = co_await surroundings_.connector.secure(std::move(transport.stream), *target.tls,
-                                                           lease.peer_name(), limit());
+  if (target->tls != nullptr) {
+    auto secured = co_await surroundings_.connector.secure(
+        std::move(transport.stream), *target->tls, lease->peer_name(), limit());
     if (!secured) {
-      Failure failure = failed(lease, Failure::Phase::handshaking, secured.error().error);
+      Failure failure = failed(*lease, Failure::Phase::handshaking, secured.error().error);
       if (secured.error().counter) surroundings_.counters.add(*secured.error().counter);
       failure.sentence = std::move(secured.error().sentence);
       failure.directive = secured.error().directive;
@@ -448,8 +454,14 @@ async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target targ
     }
     transport = *std::move(secured);
   }
+  co_return transport;
+}
+
+async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target target) {
+  auto transport = co_await make_transport(&lease, attempts, &target);
+  if (!transport) co_return std::unexpected(std::move(transport.error()));
   lease.connection_ =
-      std::make_unique<Connection>(std::move(transport), identity_of(*lease.peer_, target));
+      std::make_unique<Connection>(*std::move(transport), identity_of(*lease.peer_, target));
   lease.connection_->single_use = !target.preface.empty();
   co_return std::move(lease);
 }
@@ -489,6 +501,7 @@ async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {
                                                                   .context = "no live upstreams"}));
   }
   Lease lease(*this, *choice.group, *choice.peer);
+  if (target.http2) co_return co_await share(std::move(lease), attempts, target, fresh);
   if (!fresh) lease.connection_ = pool_.take(identity_of(*choice.peer, target));
   if (lease.connection_ != nullptr) {
     lease.reused_ = true;

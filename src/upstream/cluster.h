@@ -23,6 +23,7 @@
 // fail_timeout.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +47,7 @@
 #include "upstream/lease.h"
 #include "upstream/peer.h"
 #include "upstream/pool.h"
+#include "upstream/shared_pool.h"
 
 namespace upstream {
 
@@ -57,6 +59,8 @@ struct Target {
   base::Deadline deadline = base::kNoDeadline;  // for all of it
   const io::ConnectOptions* socket = nullptr;  // null: a socket like any other
   bool fresh_only = false;  // take no idle connection
+  bool http2 = false;  // over a connection that many requests share
+  bool single_use = false;  // HTTP/2: not this request; its connection is for it alone
   // Sent first on a new connection, before its handshake: a PROXY protocol header. It speaks of one
   // client, so such a request takes no idle connection, and its own serves no other.
   std::string_view preface{};
@@ -83,6 +87,7 @@ struct Surroundings {
   io::Resolvers& resolvers;
   Connector& connector;
   observe::Counters& counters;  // of the worker
+  async::Scope* background = nullptr;  // HTTP/2 connections run in it; null: there are none
 };
 
 class Cluster {
@@ -101,16 +106,28 @@ class Cluster {
 
   /// Leases that are out.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
-  [[nodiscard]] std::size_t idle_connections() const noexcept { return pool_.size(); }
-  [[nodiscard]] std::size_t idle_connections(const Peer& peer) const noexcept {
-    return pool_.size_of(peer.id);
+  [[nodiscard]] std::size_t idle_connections() const noexcept {
+    return pool_.size() + shared_.idle();
   }
+  [[nodiscard]] std::size_t idle_connections(const Peer& peer) const noexcept {
+    return pool_.size_of(peer.id) + shared_.idle_of(peer.id);
+  }
+  /// HTTP/2 connections, whether idle or not.
+  [[nodiscard]] std::size_t shared_connections() const noexcept { return shared_.size(); }
   /// The worker drains: idle connections are closed, and none is kept from now on.
-  void drain() { pool_.close(); }
+  void drain() {
+    pool_.close();
+    shared_.close();
+  }
   /// Since when its oldest idle connection has been so; kNoDeadline if there is none.
-  [[nodiscard]] base::TimePoint idle_since() const noexcept { return pool_.oldest_since(); }
+  [[nodiscard]] base::TimePoint idle_since() const noexcept {
+    return std::min(pool_.oldest_since(), shared_.oldest_since());
+  }
   /// Closes that one: the process runs out of descriptors or memory.
-  void discard_oldest_idle() noexcept { pool_.discard_oldest(); }
+  void discard_oldest_idle() noexcept {
+    if (shared_.oldest_since() < pool_.oldest_since()) return shared_.discard_oldest();
+    pool_.discard_oldest();
+  }
 
   [[nodiscard]] const ClusterSpec& spec() const noexcept { return *spec_; }
   [[nodiscard]] const PeerGroup& primaries() const noexcept { return primaries_; }
@@ -167,6 +184,14 @@ class Cluster {
   [[nodiscard]] Choice find(std::uint32_t peer) noexcept;
   [[nodiscard]] bool revive();
   [[nodiscard]] async::Task<Acquired> open(Lease lease, Attempts* attempts, Target target);
+  // cluster_shared.cc
+  [[nodiscard]] async::Task<Acquired> share(Lease lease, Attempts* attempts, Target target,
+                                            bool fresh);
+  [[nodiscard]] async::Task<Acquired> lead(Lease lease, Attempts* attempts, Target target,
+                                           Line* line);
+  [[nodiscard]] async::Task<std::expected<Transport, Failure>> make_transport(Lease* lease,
+                                                                              Attempts* attempts,
+                                                                              const Target* target);
   [[nodiscard]] Choice rival_of(const Peer& peer, const Attempts& attempts) noexcept;
   [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect_in_race(
       Lease* lease, Attempts* attempts, const Target* target, base::Deadline deadline,
@@ -194,6 +219,7 @@ class Cluster {
   std::uint32_t next_peer_ = 1;
   std::size_t in_use_ = 0;
   Pool pool_;
+  SharedPool shared_;
 };
 
 }  // namespace upstream

@@ -50,6 +50,10 @@ struct KeepAlive {
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds max_age{3'600'000};  // since it was opened
   std::uint64_t max_requests = 1000;
+  // HTTP/2: so long without a byte while requests wait, and a PING asks whether the backend is
+  // there. Off by default: servers of gRPC close connections for PINGs that they find too many.
+  std::chrono::milliseconds ping_interval = std::chrono::milliseconds::max();
+  std::chrono::milliseconds ping_timeout{10'000};
 
   bool operator==(const KeepAlive&) const = default;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "upstream/cluster.h"
+#include "upstream/shared_connection.h"
 
 namespace upstream {
 
@@ -21,6 +22,7 @@ Lease::Lease(Lease&& other) noexcept
       group_(other.group_),
       peer_(other.peer_),
       connection_(std::move(other.connection_)),
+      shared_(std::move(other.shared_)),
       reused_(other.reused_),
       reported_(other.reported_) {}
 
@@ -31,6 +33,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   group_ = other.group_;
   peer_ = other.peer_;
   connection_ = std::move(other.connection_);
+  shared_ = std::move(other.shared_);
   reused_ = other.reused_;
   reported_ = other.reported_;
   return *this;
@@ -47,8 +50,21 @@ bool Lease::report(Outcome outcome) noexcept {
   return upstream::report(*group_, *peer_, outcome, cluster_->surroundings_.loop.now());
 }
 
+const tls::TlsStream* Lease::tls() const noexcept {
+  return shared_ != nullptr ? shared_->tls() : connection_->tls();
+}
+
+std::uint64_t Lease::requests() const noexcept {
+  return shared_ != nullptr ? shared_->requests() - 1 : connection_->requests;
+}
+
+std::unique_ptr<http::ClientExchange> Lease::open(http::Method method, base::Arena& arena,
+                                                  const http::h2::ResponseLimits& limits) {
+  return shared_->h2().open(method, arena, limits);
+}
+
 void Lease::release_for_reuse() {
-  if (cluster_ == nullptr) return;
+  if (cluster_ == nullptr || shared_ != nullptr) return close();
   ++connection_->requests;
   // The addresses of a name have changed: the old one is used to its end, not again.
   if (!peer_->retired) cluster_->pool_.put(std::move(connection_));
@@ -59,6 +75,7 @@ void Lease::close() noexcept {
   if (cluster_ == nullptr) return;
   report(Outcome::unproven);
   connection_.reset();
+  if (const auto shared = std::exchange(shared_, nullptr)) shared->leave();
   std::exchange(cluster_, nullptr)->ended(*peer_);
 }
 

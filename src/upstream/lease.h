@@ -6,6 +6,9 @@
 //   lease->release_for_reuse();           // both messages ended, nothing is left over
 //
 // Destroying it closes the connection. What was not reported by then is unproven.
+//
+// Over HTTP/2 it is a place on a connection that others have places on: open() gives the exchange,
+// which must be gone before the lease ends, and nothing closes the connection for the others.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +17,9 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "base/arena.h"
+#include "http/client_exchange.h"
+#include "http/h2/response_limits.h"
 #include "io/stream.h"
 #include "upstream/connection.h"
 #include "upstream/peer.h"
@@ -21,6 +27,7 @@
 namespace upstream {
 
 class Cluster;
+class SharedConnection;
 
 class Lease {
  public:
@@ -28,13 +35,18 @@ class Lease {
   Lease& operator=(Lease&& other) noexcept;
   ~Lease();
 
+  /// Of a connection that is not shared.
   [[nodiscard]] io::Stream& stream() const noexcept { return connection_->stream(); }
+  [[nodiscard]] bool is_shared() const noexcept { return shared_ != nullptr; }
+  /// The request's place on a shared connection.
+  [[nodiscard]] std::unique_ptr<http::ClientExchange> open(http::Method method, base::Arena& arena,
+                                                           const http::h2::ResponseLimits& limits);
   /// Facts of the handshake; null when the connection is plain.
-  [[nodiscard]] const tls::TlsStream* tls() const noexcept { return connection_->tls(); }
+  [[nodiscard]] const tls::TlsStream* tls() const noexcept;
   /// It has served a request before: the peer may have closed it without having seen this one.
   [[nodiscard]] bool reused() const noexcept { return reused_; }
   /// Requests that it served before this one.
-  [[nodiscard]] std::uint64_t requests() const noexcept { return connection_->requests; }
+  [[nodiscard]] std::uint64_t requests() const noexcept;
   [[nodiscard]] const base::Address& address() const noexcept { return peer_->address; }
   /// "127.0.0.1:8080": for logs and $upstream_addr.
   [[nodiscard]] const std::string& peer_name() const noexcept { return peer_->name; }
@@ -56,6 +68,7 @@ class Lease {
   PeerGroup* group_;
   Peer* peer_;
   std::unique_ptr<Connection> connection_;
+  std::shared_ptr<SharedConnection> shared_;  // or this
   bool reused_ = false;
   bool reported_ = false;
 };

@@ -8,25 +8,7 @@
 namespace upstream {
 
 Connection::Connection(Transport transport, const Identity& identity)
-    : transport_(std::move(transport)),
-      peer_(identity.peer),
-      locality_(identity.locality),
-      from_(identity.from != nullptr ? *identity.from : base::Address()),
-      over_tls_(identity.tls != nullptr),
-      opened_at_(now()) {
-  if (identity.tls == nullptr) return;
-  context_ = identity.tls->context_id;
-  server_name_ = identity.tls->server_name;
-  verify_name_ = identity.tls->verify_name;
-}
-
-bool Connection::matches(const Identity& identity) const noexcept {
-  if (peer_ != identity.peer || locality_ != identity.locality) return false;
-  if (from_ != (identity.from != nullptr ? *identity.from : base::Address())) return false;
-  if (identity.tls == nullptr) return !over_tls_;
-  return over_tls_ && context_ == identity.tls->context_id &&
-         server_name_ == identity.tls->server_name && verify_name_ == identity.tls->verify_name;
-}
+    : transport_(std::move(transport)), identity_(identity), opened_at_(now()) {}
 
 bool Connection::is_quiet() noexcept {
   if (!stream().may_be_ready(io::Direction::read)) return true;
@@ -83,7 +65,7 @@ bool Pool::put(std::unique_ptr<Connection> connection) {
   idle.pool_ = this;
   idle.age_ = next_age_++;
   idle.idle_since_ = loop_.now();
-  idle_[idle.peer_].push_back(std::move(connection));
+  idle_[idle.peer()].push_back(std::move(connection));
   ++size_;
   if (counters_ != nullptr) counters_->add(observe::Counter::upstream_idle);
   idle.stream().set_waiter(io::Direction::read, &idle);
@@ -92,7 +74,7 @@ bool Pool::put(std::unique_ptr<Connection> connection) {
 }
 
 void Pool::discard(Connection& connection) noexcept {
-  Stack& stack = idle_.find(connection.peer_)->second;
+  Stack& stack = idle_.find(connection.peer())->second;
   const auto at = std::ranges::find(stack, &connection, &std::unique_ptr<Connection>::get);
   CHECK(at != stack.end());
   remove(stack, at).reset();

@@ -31,6 +31,8 @@ struct GroupOptions {
   config::Setting<milliseconds> keepalive_timeout;
   config::Setting<milliseconds> keepalive_time;
   config::Setting<std::uint64_t> keepalive_requests;
+  std::optional<milliseconds> ping_interval;
+  milliseconds ping_timeout{10'000};
 };
 
 /// Parameters of `server` that come later, with what to do meanwhile.
@@ -180,6 +182,20 @@ void set_keepalive(Binding& binding) {
   }
 }
 
+void set_keepalive_ping(Binding& binding) {
+  auto& group = binding.options<GroupOptions>();
+  if (binding.argument(0) == "off") {
+    if (binding.count() == 2) binding.error_at(1, "invalid parameter after \"off\"");
+    return;
+  }
+  const auto interval = config::read_duration(binding, 0);
+  if (!interval) return;
+  if (interval->count() == 0) return binding.invalid(0, "a time above 0, or \"off\"");
+  group.ping_interval = *interval;
+  if (binding.count() < 2) return;
+  if (const auto timeout = config::read_duration(binding, 1)) group.ping_timeout = *timeout;
+}
+
 constexpr std::array kDirectives{
     config::DirectiveSpec{.name = "upstream",
                           .contexts = Context::http,
@@ -232,6 +248,18 @@ constexpr std::array kDirectives{
                           .default_text = "1000",
                           .documentation = "How many requests a connection to a backend serves.",
                           .set = config::set_number<&GroupOptions::keepalive_requests>},
+    config::DirectiveSpec{
+        .name = "keepalive_ping",
+        .contexts = Context::upstream,
+        .arguments = config::takes(1, 2),
+        .syntax = "off | TIME [TIMEOUT]",
+        .default_text = "off",
+        .documentation =
+            "HTTP/2: after TIME without a byte from a backend that requests wait for, a "
+            "PING asks whether it is there; without an answer within TIMEOUT (10s) "
+            "the connection is given up. Servers of gRPC may count PINGs that come "
+            "often as abuse.",
+        .set = set_keepalive_ping},
 };
 
 ClusterSpec make_spec(const config::Level& level, const GroupOptions& group,
@@ -252,6 +280,8 @@ ClusterSpec make_spec(const config::Level& level, const GroupOptions& group,
   keep.idle_timeout = group.keepalive_timeout.value_or(keep.idle_timeout);
   keep.max_age = group.keepalive_time.value_or(keep.max_age);
   keep.max_requests = group.keepalive_requests.value_or(keep.max_requests);
+  keep.ping_interval = group.ping_interval.value_or(keep.ping_interval);
+  keep.ping_timeout = group.ping_timeout;
   return spec;
 }
 
