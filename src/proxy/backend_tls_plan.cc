@@ -162,6 +162,7 @@ void PlanMaker::plan_tls(const BackendTlsOptions& options, const PassOptions& pa
                          ForwardPlan& plan) {
   if (!plan.dynamic && !plan.target.https) return;
   tls::ClientPolicy policy = policy_of(options);
+  if (*plan.options->http_version == http::Version::http_2) policy.alpn = {"h2"};
   if (policy.verify && policy.trusted == nullptr && !plan.dynamic) {
     return diagnostics_.error(pass.target.at,
                               "no proxy_ssl_trusted_certificate for proxy_ssl_verify",

@@ -84,10 +84,12 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
                             socket_.send_buffer == 0;
   upstream::Target target{.connect_timeout = *plan_.options->connect_timeout,
                           .socket = plain_socket ? nullptr : &socket_,
+                          .http2 = *plan_.options->http_version == http::Version::http_2,
                           .preface = preface};
   if (destination_.https) {
     if (auto answer = choose_tls(tls)) co_return answer;
     target.tls = &tls;
+    target.single_use = has_own_context();
   }
   cluster_ = &cluster;
   began_ = context_.now();
@@ -113,16 +115,20 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
   co_return answer_;
 }
 
+// A streamed body is gone.
+bool Forwarder::has_whole_request() const noexcept {
+  return !(streams_body_ && context_.body.touched());
+}
+
 bool Forwarder::may_repeat() const noexcept {
-  // nginx's rule: not after a request that may have had effects was sent. A streamed body is gone.
+  // nginx's rule: not after a request that may have had effects was sent.
   return http::is_idempotent(exchange_.request.method) && http::is_idempotent(method_) &&
-         !(streams_body_ && context_.body.touched());
+         has_whole_request();
 }
 
 // proxy_next_upstream non_idempotent has effects happen twice, but no body comes twice.
 bool Forwarder::may_ask_another() const noexcept {
-  return may_repeat() || (plan_.options->next_upstream->non_idempotent &&
-                          !(streams_body_ && context_.body.touched()));
+  return may_repeat() || (plan_.options->next_upstream->non_idempotent && has_whole_request());
 }
 
 bool Forwarder::has_more() const noexcept {

@@ -1,6 +1,8 @@
 #include "proxy/forwarder.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "http/h1/client_exchange.h"
@@ -17,10 +19,19 @@ using observe::Counter;
 namespace {
 
 // What a backend may send as its head.
-http::h1::HeadLimits response_limits(const ForwardOptions& options) {
+http::h1::HeadLimits head_limits(const ForwardOptions& options) {
   return {.max_line = *options.head_size,
           .max_total = *options.head_size,
           .max_fields = *options.max_headers};
+}
+
+http::h2::ResponseLimits response_limits(const ForwardOptions& options,
+                                         const http::h1::ChunkedLimits& trailers) {
+  return {.max_line = *options.head_size,
+          .max_total = *options.head_size,
+          .max_fields = *options.max_headers,
+          .max_trailer_bytes = trailers.max_trailer_bytes,
+          .max_trailer_fields = trailers.max_trailer_fields};
 }
 
 }  // namespace
@@ -31,6 +42,19 @@ exchange::Attempt& Forwarder::begin_attempt(std::string_view endpoint) {
   return record;
 }
 
+// Its exchange, in the protocol of its connection: in `alone`, where that has no other.
+http::ClientExchange& Forwarder::begin_exchange(upstream::Lease& lease,
+                                                std::optional<http::h1::ClientExchange>& alone,
+                                                std::unique_ptr<http::ClientExchange>& shared) {
+  const http::h1::ChunkedLimits body_limits = chunked_limits(context_.client_options());
+  if (!lease.is_shared()) {
+    return alone.emplace(lease.stream(), method_, exchange_.arena, head_limits(*plan_.options),
+                         body_limits);
+  }
+  shared = lease.open(method_, exchange_.arena, response_limits(*plan_.options, body_limits));
+  return *shared;
+}
+
 async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   exchange::Attempt& record = begin_attempt(lease.peer_name());
   const auto number = exchange_.attempt_count;
@@ -38,9 +62,9 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   async::Scope scope(co_await async::current_scope());
   pumping_ = false;
   pumped_at_ = {};
-  http::h1::ClientExchange backend(lease.stream(), method_, exchange_.arena,
-                                   response_limits(*plan_.options),
-                                   chunked_limits(context_.client_options()));
+  std::optional<http::h1::ClientExchange> alone;
+  std::unique_ptr<http::ClientExchange> shared;
+  http::ClientExchange& backend = begin_exchange(lease, alone, shared);
   if (!streams_body_ && watches_client()) {
     watch_.emplace(context_.client, scope);
   }
@@ -54,17 +78,16 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   }
   context_.count(Counter::upstream_bytes_in, backend.bytes_received());
   context_.count(Counter::upstream_bytes_out, backend.bytes_sent());
-  // The context of a certificate that is not kept is this request's alone.
-  const bool only_ours = certificate_ != nullptr && plan_.named_certificate->cache.most == 0;
   // A pump that was stopped leaves its message unfinished: such a connection is not clean.
   const bool reusable =
-      verdict == Verdict::done && !only_ours && backend.clean() &&
+      verdict == Verdict::done && !has_own_context() && backend.clean() &&
       exchange_.upstream_response.keep_alive &&
       !http::list_has(request_.fields.value(http::FieldName::connection), "close");
   // The logs show the head when this attempt is long over.
   context_.leave_upstream_head();
   context_.upstream_head = backend.take_head_buffer();
   // Not before the join: until then the pump may wait on the stream.
+  shared.reset();
   if (reusable) {
     lease.release_for_reuse();
   } else {

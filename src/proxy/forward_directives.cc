@@ -61,12 +61,10 @@ void set_head_size(Binding& binding) {
 }
 
 void set_http_version(Binding& binding) {
-  constexpr std::array<config::Choice<http::Version>, 2> kVersions{
-      {{"1.0", http::Version::http_1_0}, {"1.1", http::Version::http_1_1}}};
-  if (binding.argument(0) == "2" || binding.argument(0) == "2.0") {
-    return binding.error_at(0, "HTTP/2 to backends is not supported yet",
-                            "use \"1.1\"; every backend that speaks HTTP/2 speaks it, too");
-  }
+  constexpr std::array<config::Choice<http::Version>, 3> kVersions{
+      {{"1.0", http::Version::http_1_0},
+       {"1.1", http::Version::http_1_1},
+       {"2", http::Version::http_2}}};
   if (const auto version = config::read_choice<http::Version>(binding, 0, kVersions)) {
     binding.options<O>().http_version.set(*version, binding.where());
   }
@@ -363,9 +361,10 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .set = config::set_duration<&O::send_timeout>},
     {.name = "proxy_http_version",
      .contexts = kHttpServerLocation,
-     .syntax = "1.0 | 1.1",
+     .syntax = "1.0 | 1.1 | 2",
      .default_text = "1.1",
-     .documentation = "The protocol toward backends.",
+     .documentation = "The protocol toward backends. 2: many requests share a connection; https "
+                      "backends must choose it by ALPN, others must know it beforehand.",
      .set = set_http_version},
     {.name = "proxy_protocol",
      .contexts = kHttpServerLocation,

@@ -19,7 +19,11 @@ using observe::Level;
 
 namespace {
 
-std::string_view sentence(Refusal refusal) {
+// A backend that refuses every request must not have it sent without end.
+constexpr unsigned kMaxMoves = 3;
+
+// Or `rule`, where the codec says more exactly what was broken.
+std::string_view sentence(Refusal refusal, std::string_view rule) {
   switch (refusal) {
     case Refusal::none: return {};
     // nginx's words, and what to do about it.
@@ -30,7 +34,7 @@ std::string_view sentence(Refusal refusal) {
       return "upstream sent too big header: the head is larger than the limit (proxy_buffer_size)";
     case Refusal::too_many_fields:
       return "upstream sent too big header: more header fields than the limit (proxy_max_headers)";
-    default: return explain(refusal);
+    default: return rule.empty() ? explain(refusal) : rule;
   }
 }
 
@@ -78,6 +82,13 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease, http::Clien
     return Verdict::failed;
   }
   answer_ = {.status = record.status};
+  // Over HTTP/2 a backend says what it has not looked at (GOAWAY, REFUSED_STREAM).
+  const bool unprocessed = backend.unprocessed() && has_whole_request();
+  if (unprocessed && moves_ < kMaxMoves) {
+    ++moves_;
+    context_.count(Counter::upstream_moved);
+    return Verdict::repeat;
+  }
   // A kept connection that died before a byte of the answer: closed for idleness, most likely.
   const bool stale = lease.reused() && !backend.answered() &&
                      (error.is(ErrorCode::reset) || error.is(ErrorCode::end_of_stream));
@@ -92,7 +103,7 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease, http::Clien
   const bool refused = error.is(ErrorCode::protocol) || error.is(ErrorCode::too_large);
   count_refusal(backend.refusal());
   lease.report(upstream::Outcome::failure);
-  std::string_view why = sentence(backend.refusal());
+  std::string_view why = sentence(backend.refusal(), error.context);
   if (lease.tls() != nullptr && !backend.answered()) {
     // In TLS 1.3 a backend that misses our certificate says so only now, by an alert or a reset.
     if (error.is(ErrorCode::tls)) {
@@ -103,10 +114,11 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease, http::Clien
           "proxy_ssl_certificate_key";
     }
   }
+  if (why.empty() && refused) why = error.context;  // of the whole connection
   log_failure(Level::error, error, phase, why);
   const NextUpstream& next = *plan_.options->next_upstream;
   const bool wanted = refused ? next.invalid_header : timed_out ? next.timeout : next.error;
-  return wanted && may_ask_another() ? Verdict::retry : Verdict::failed;
+  return wanted && (unprocessed || may_ask_another()) ? Verdict::retry : Verdict::failed;
 }
 
 // The response has begun to go to the client, or was about to.
@@ -127,7 +139,7 @@ Forwarder::Verdict Forwarder::relay_failed(const Error& error, Refusal refusal) 
       context_.count(Counter::limit_upstream_read_time);
     }
     count_refusal(refusal);
-    log_failure(Level::error, error, "while reading upstream", sentence(refusal));
+    log_failure(Level::error, error, "while reading upstream", sentence(refusal, error.context));
     if (!context_.responder().head_sent()) {
       answer_ = {.status = 502};
       return Verdict::failed;

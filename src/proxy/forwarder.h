@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "async/task.h"
 #include "base/result.h"
 #include "http/client_exchange.h"
+#include "http/h1/client_exchange.h"
 #include "http/outgoing_request.h"
 #include "io/socket.h"
 #include "proxy/client_certificates.h"
@@ -43,6 +45,7 @@ class Forwarder {
   [[nodiscard]] bool begin_anew();
   async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
   [[nodiscard]] bool may_repeat() const noexcept;
+  [[nodiscard]] bool has_whole_request() const noexcept;
   [[nodiscard]] bool may_ask_another() const noexcept;
   [[nodiscard]] bool has_more() const noexcept;
   [[nodiscard]] bool is_passed_over(unsigned status) const;
@@ -54,10 +57,17 @@ class Forwarder {
   void choose_socket();
   [[nodiscard]] std::optional<Answer> choose_tls(upstream::TlsTarget& tls);
   [[nodiscard]] bool choose_certificate();
+  /// The context of a certificate that is not kept is this request's alone.
+  [[nodiscard]] bool has_own_context() const noexcept {
+    return certificate_ != nullptr && plan_.named_certificate->cache.most == 0;
+  }
 
   // forward_attempt.cc: one attempt at one peer, until its head is there.
   exchange::Attempt& begin_attempt(std::string_view endpoint);
   async::Task<Verdict> attempt(upstream::Lease lease);
+  [[nodiscard]] http::ClientExchange& begin_exchange(upstream::Lease& lease,
+                                                     std::optional<http::h1::ClientExchange>& alone,
+                                                     std::unique_ptr<http::ClientExchange>& shared);
   async::Task<Verdict> converse(upstream::Lease& lease, http::ClientExchange& backend,
                                 async::Scope& scope);
   async::Task<void> pump(http::ClientExchange& backend, async::Scope& scope);
@@ -106,6 +116,7 @@ class Forwarder {
   base::TimePoint attempt_began_{};
   base::TimePoint pumped_at_{};  // when the whole request was sent, if pump() did it
   ClientCertificateCache::Shown certificate_;  // named by variables; null: another, or none
+  unsigned moves_ = 0;  // because the backend had not processed it
   bool pumping_ = false;
   bool upgrade_ = false;
   bool streams_body_ = false;  // the body is sent as it arrives

@@ -167,6 +167,8 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
   }
   request.target = destination.target;
   request.version = *plan.options->http_version;
+  request.scheme = destination.https ? "https" : "http";
+  const bool http2 = request.version == http::Version::http_2;
   bool fits = true;
   std::string_view connection;
   std::string_view protocols;
@@ -197,11 +199,18 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
       (received.body.has_body() || received.fields.has(FieldName::content_length))) {
     fits = fits && request.fields.add(FieldName::content_length, "0");
   }
-  upgrade = received.upgrade && http::list_has(connection, "upgrade") &&
+  // RFC 9110 §10.1.4: who can take trailers; gRPC servers answer nobody else.
+  if (http2 && http::list_has(received.fields.value(FieldName::te), "trailers") &&
+      !plan.set_names.has(FieldName::te, "TE")) {
+    fits = fits && request.fields.add(FieldName::te, "trailers");
+  }
+  upgrade = !http2 && received.upgrade && http::list_has(connection, "upgrade") &&
             is_upgrade_to_pass(protocols) && received.version != http::Version::http_1_0 &&
             // A tunnel beside a body that is still on its way: two writers, one stream.
             !received.body.has_body();
-  if (upgrade) {
+  if (http2) {
+    // Nothing that belongs to a connection (RFC 9113 §8.2.2).
+  } else if (upgrade) {
     fits = fits && request.fields.add(FieldName::connection, "upgrade") &&
            request.fields.add(FieldName::upgrade, protocols);
   } else if (!destination.keeps_connections || http::list_has(connection, "close")) {

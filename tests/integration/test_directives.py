@@ -35,6 +35,7 @@ DIRECTIVES = [
     ("lingering_timeout", HTTP, "lingering_timeout 2s;"),
     ("reset_timedout_connection", HTTP, "reset_timedout_connection on;"),
     ("keepalive_requests", HTTP | {"upstream"}, "keepalive_requests 10;"),
+    ("keepalive_ping", {"upstream"}, "keepalive_ping 30s 5s;"),
     ("keepalive_timeout", HTTP | {"upstream"}, "keepalive_timeout 10s;"),
     ("large_client_header_buffers", HTTP_SERVER, "large_client_header_buffers 4 16k;"),
     ("listen", {"server"}, "listen 127.0.0.1:@port:more@;"),
