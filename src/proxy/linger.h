@@ -14,8 +14,8 @@ namespace proxy {
 
 /// Ends our side, and reads until the client ends its own, lingering_timeout or lingering_time is
 /// over, or more than `most` bytes have come; not at all with `lingering_close off`.
-[[nodiscard]] async::Task<void> linger(
-    io::Stream& stream, const ClientOptions& options, observe::Counters& counters,
-    std::size_t most = std::numeric_limits<std::size_t>::max());
+[[nodiscard]] async::Task<void> linger(io::Stream& stream, const ClientOptions& options,
+                                       observe::Counters& counters,
+                                       std::size_t most = std::numeric_limits<std::size_t>::max());
 
 }  // namespace proxy
