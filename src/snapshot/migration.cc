@@ -93,9 +93,6 @@ bool is_on(const Directive& directive, Surroundings /*around*/) {
 bool speaks_tls(const Directive& directive, Surroundings /*around*/) {
   return has_argument(directive, "ssl");
 }
-bool speaks_http2(const Directive& directive, Surroundings /*around*/) {
-  return has_argument(directive, "http2");
-}
 bool has_builtin(const Directive& directive, Surroundings /*around*/) {
   return first_argument(directive).starts_with("builtin");
 }
@@ -260,14 +257,6 @@ constexpr NginxDifference kDifferences[] = {
      .directives = {"ssl_certificate_key"},
      .settled_by = {},
      .touches = always},
-    {.what = "`listen … http2`",
-     .compat = false,
-     .nginx = "HTTP/2",
-     .here = "ignored with a warning: clients get HTTP/1.1",
-     .way = "none",
-     .directives = {"listen"},
-     .settled_by = {},
-     .touches = speaks_http2},
     {.what = "bodies and readers that drip",
      .compat = true,
      .nginx = "a byte before each time-out is enough, for days",

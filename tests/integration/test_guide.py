@@ -11,7 +11,7 @@ import pytest
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/guide"
 WHOLE = re.compile(r"^(http|server) \{", re.MULTILINE)
 # Whole ones of static-files are test_static_files.py's.
-PAGES = ("access-and-limits", "filters", "first-steps", "headers", "re-encryption", "rewriting",
+PAGES = ("access-and-limits", "filters", "first-steps", "headers", "http2", "re-encryption", "rewriting",
          "static-files", "tls")
 EXAMPLES = [pytest.param(example, id=f"{page}-{number}")
             for page in PAGES

@@ -15,7 +15,7 @@ large_client_header_buffers 4 8k;
 log_format secrets '$http_authorization';
 upstream group { server app.test:80; }
 server {
-    listen 127.0.0.1:@port:http@ ssl http2;
+    listen 127.0.0.1:@port:http@ ssl;
     ssl_certificate_key site.key;
     ssl_password_file site.password;
     ssl_session_cache builtin:1000;
