@@ -1,0 +1,356 @@
+// The client's side, against a backend that speaks in frames.
+#include "http/h2/client_connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "http/h2/server_test.h"
+
+namespace http::h2 {
+namespace {
+
+using namespace std::chrono_literals;
+using base::ErrorCode;
+using base::kNoDeadline;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct ClientWorld : ClientConnection::Owner {
+  io::testing::FakeClock clock;
+  io::EventLoop loop{clock};
+  async::Executor::Use use{loop.executor()};
+  observe::CounterLayout layout;
+  observe::Counters counters{layout};
+  async::Scope scope;
+  base::Arena arena;
+  Listener listener;
+  ClientOptions options;
+  std::unique_ptr<io::Stream> peer;
+  std::unique_ptr<ClientConnection> connection;
+  ResponseHead head{arena};
+  int changes = 0;
+  bool ended = false;
+
+  explicit ClientWorld(const ClientOptions& wanted = {}) : options(wanted) {
+    auto [ours, theirs] = io::testing::make_pipe(loop);
+    peer = std::move(theirs);
+    connection = std::make_unique<ClientConnection>(std::move(ours), options, counters, *this);
+    scope.spawn(run());
+    loop.run_until_idle();
+    std::string preface_and_settings = heard_bytes();
+    EXPECT_TRUE(preface_and_settings.starts_with(kPreface));
+  }
+  virtual ~ClientWorld() {
+    scope.request_stop();
+    loop.run_until_idle();
+  }
+  void on_change() noexcept override { ++changes; }
+
+  std::string heard_bytes() {
+    std::string all;
+    std::array<char, 4096> room{};
+    loop.run_until_idle();
+    while (true) {
+      const auto count = peer->try_read(room);
+      if (!count || *count == 0) break;
+      all.append(room.data(), *count);
+      loop.run_until_idle();
+    }
+    return all;
+  }
+  std::string heard() {
+    std::string text;
+    for (const HeardFrame& each : listener.frames(heard_bytes())) {
+      text += listener.text_of(each) + "\n";
+    }
+    return text;
+  }
+  void say(const std::string& text) {
+    const iovec piece = io::piece_of(text);
+    EXPECT_EQ(peer->try_write({&piece, 1}).value_or(0), text.size());
+    loop.run_until_idle();
+  }
+  void settle(std::string_view settings = {}) {
+    say(frame(FrameType::settings, 0, 0, settings));
+    static_cast<void>(heard());
+  }
+  template <class T>
+  async::Task<void> keep(async::Task<T> task, std::optional<T>* into) {
+    into->emplace(co_await std::move(task));
+  }
+  template <class T>
+  void start(async::Task<T> task, std::optional<T>& into) {
+    scope.spawn(keep(std::move(task), &into));
+    loop.run_until_idle();
+  }
+  template <class T>
+  T now(async::Task<T> task) {
+    std::optional<T> result;
+    start(std::move(task), result);
+    CHECK(result.has_value());
+    return *std::move(result);
+  }
+  std::unique_ptr<ClientExchange> ask(const OutgoingRequest& request, End end = End::yes,
+                                      Method method = Method::get) {
+    auto exchange = connection->open(method, arena, {});
+    EXPECT_TRUE(now(exchange->send_head(request, {}, end, kNoDeadline)));
+    return exchange;
+  }
+  OutgoingRequest request(std::string_view method = "GET") {
+    OutgoingRequest made(arena);
+    made.method = method;
+    made.target = "/a";
+    made.scheme = "http";
+    CHECK(made.fields.add(FieldName::host, "b.test"));
+    return made;
+  }
+  base::Result<void> read_head(ClientExchange& exchange) {
+    return now(exchange.read_head(head, clock.now()));
+  }
+  void pass(base::Duration time) {
+    clock.advance(time);
+    loop.run_until_idle();
+    loop.run_until_idle();
+  }
+
+ private:
+  async::Task<void> run() {
+    co_await connection->run();
+    ended = true;
+  }
+};
+
+const Pairs kOk{{":status", "200"}};
+
+TEST(ClientConnection, TranslatesARequestAndItsAnswer) {
+  ClientWorld world;
+  world.settle();
+  OutgoingRequest request = world.request();
+  ASSERT_TRUE(request.fields.add("X-One", "1") &&
+              request.fields.add(FieldName::connection, "close"));
+  const auto exchange = world.ask(request);
+  EXPECT_EQ(world.heard(),
+            "HEADERS 1 END :method=GET :scheme=http :authority=b.test :path=/a x-one=1\n");
+  EXPECT_FALSE(exchange->answered());
+  world.say(headers(1, {{":status", "200"}, {"content-length", "2"}}, 0) + data(1, "ok", kEnd));
+  ASSERT_TRUE(world.read_head(*exchange));
+  EXPECT_EQ(world.head.status, 200);
+  EXPECT_EQ(world.head.body.length, 2U);
+  ReceivedBody& body = exchange->open_body(world.head);
+  EXPECT_EQ(body.next_received().value().value(), "ok");
+  body.notice_end();
+  EXPECT_TRUE(body.ended());
+  EXPECT_TRUE(exchange->clean());
+}
+
+TEST(ClientConnection, SendsABodyAsFarAsTheWindowGoes) {
+  ClientWorld world;
+  world.settle(number(4, 2) + number(5, 4));  // SETTINGS_INITIAL_WINDOW_SIZE
+  OutgoingRequest request = world.request("POST");
+  request.body = {BodyFraming::Kind::chunked};
+  const auto exchange = world.ask(request, End::no, Method::post);
+  std::optional<base::Result<void>> sent;
+  world.start(exchange->send_body("0123456789", End::yes, kNoDeadline), sent);
+  EXPECT_THAT(world.heard(), HasSubstr("DATA 1 01234\n"));
+  EXPECT_FALSE(sent);
+  world.say(window(1, 100));
+  EXPECT_EQ(world.heard(), "DATA 1 END 56789\n");
+  ASSERT_TRUE(sent && *sent);
+}
+
+TEST(ClientConnection, GivesTheWindowBackAsTheBodyIsRead) {
+  ClientOptions options;
+  options.limits.stream_window = options.limits.connection_window = 70'000;
+  ClientWorld world(options);
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  world.say(headers(1, kOk, 0));
+  for (int i = 0; i < 4; ++i) world.say(data(1, std::string(16'000, 'x')));
+  EXPECT_THAT(world.heard(), Not(HasSubstr("WINDOW_UPDATE")));
+  ASSERT_TRUE(world.read_head(*exchange));
+  ReceivedBody& body = exchange->open_body(world.head);
+  EXPECT_EQ(world.now(body.read(kNoDeadline)).value().size(), 64'000U);
+  std::optional<base::Result<std::string_view>> next;
+  world.start(body.read(world.clock.now() + 1s), next);
+  EXPECT_THAT(world.heard(), HasSubstr("WINDOW_UPDATE 1 64000"));
+  world.pass(2s);
+}
+
+TEST(ClientConnection, TellsWhatAGoawayLeftUnprocessed) {
+  ClientWorld world;
+  world.settle();
+  const auto first = world.ask(world.request());
+  const auto second = world.ask(world.request());
+  world.say(frame(FrameType::goaway, 0, 0, number(1, 4) + number(0, 4)));
+  EXPECT_FALSE(world.connection->takes_requests());
+  EXPECT_FALSE(world.read_head(*second));
+  EXPECT_TRUE(second->unprocessed());
+  world.say(headers(1, kOk));
+  ASSERT_TRUE(world.read_head(*first));
+  EXPECT_FALSE(first->unprocessed());
+  EXPECT_TRUE(world.ended) << "nothing more is to come";
+}
+
+TEST(ClientConnection, EndsAfterItsLastRequestOnceItDrains) {
+  ClientWorld world;
+  world.settle();
+  auto exchange = world.ask(world.request());
+  world.connection->drain();
+  world.say(headers(1, kOk));
+  EXPECT_TRUE(world.read_head(*exchange));
+  EXPECT_FALSE(world.ended);
+  exchange.reset();
+  EXPECT_THAT(world.heard(), HasSubstr("GOAWAY 0 0"));
+  EXPECT_TRUE(world.ended);
+}
+
+TEST(ClientConnection, KeepsAnAnswerThatCameBeforeTheRequestWasWhole) {
+  ClientWorld world;
+  world.settle();
+  OutgoingRequest request = world.request("POST");
+  request.body = {BodyFraming::Kind::chunked};
+  const auto exchange = world.ask(request, End::no, Method::post);
+  world.say(headers(1, {{":status", "413"}}, 0) + data(1, "too much", kEnd) + reset(1, 0));
+  EXPECT_FALSE(world.now(exchange->send_body("more", End::no, kNoDeadline)));
+  ASSERT_TRUE(world.read_head(*exchange));
+  EXPECT_EQ(world.head.status, 413);
+  EXPECT_EQ(exchange->open_body(world.head).next_received().value().value(), "too much");
+}
+
+TEST(ClientConnection, ResetsARequestThatIsDropped) {
+  ClientWorld world;
+  world.settle();
+  auto exchange = world.ask(world.request());
+  static_cast<void>(world.heard());
+  exchange.reset();
+  EXPECT_EQ(world.heard(), "RST_STREAM 1 8\n");
+  world.say(headers(1, kOk, 0) + data(1, "late", kEnd));  // nobody is told
+  EXPECT_FALSE(world.ended);
+  EXPECT_EQ(world.connection->open_requests(), 0U);
+}
+
+TEST(ClientConnection, DropsARequestThatHasNotLeftYet) {
+  ClientWorld world;
+  world.settle();
+  {
+    const auto exchange = world.connection->open(Method::get, world.arena, {});
+    std::optional<base::Result<void>> sent;
+    world.start(exchange->send_head(world.request(), {}, End::yes, kNoDeadline), sent);
+  }
+  world.connection->drain();
+  static_cast<void>(world.heard());
+  EXPECT_TRUE(world.ended);
+}
+
+TEST(ClientConnection, ReadsInterimHeadsAndTrailers) {
+  ClientWorld world;
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  world.say(headers(1, {{":status", "103"}, {"link", "<a>"}}, 0) + headers(1, kOk, 0) +
+            data(1, "x") + headers(1, {{"grpc-status", "0"}}));
+  ASSERT_TRUE(world.read_head(*exchange));
+  EXPECT_EQ(world.head.status, 103);
+  ASSERT_TRUE(world.read_head(*exchange));
+  EXPECT_EQ(world.head.status, 200);
+  ReceivedBody& body = exchange->open_body(world.head);
+  EXPECT_EQ(world.now(body.read(kNoDeadline)).value(), "x");
+  EXPECT_EQ(world.now(body.read(kNoDeadline)).value(), "");
+  EXPECT_EQ(body.trailers().all()[0].value, "0");
+}
+
+TEST(ClientConnection, RefusesWhatBreaksTheRules) {
+  const std::vector<std::pair<std::string, Refusal>> cases{
+      {headers(1, {{"x", "1"}}), Refusal::pseudo_header},
+      {headers(1, {{":status", "101"}}, 0), Refusal::invalid_status},
+      {headers(1, {{":status", "200"}, {"te", "gzip"}}), Refusal::connection_field},
+      {headers(1, {{":status", "200"}, {"X", "1"}}), Refusal::invalid_name},
+      {headers(1, {{":status", "200"}, {"x", "a\nb"}}), Refusal::invalid_value},
+      {headers(1, {{":status", "200"}, {"content-length", "3"}}), Refusal::body_length_mismatch},
+      {headers(1, {{":status", "200"}, {"content_length", "3"}}), Refusal::framing_alias},
+      {headers(1, {{":status", "103"}}), Refusal::pseudo_header},
+  };
+  for (const auto& [text, refusal] : cases) {
+    ClientWorld world;
+    world.settle();
+    const auto exchange = world.ask(world.request());
+    static_cast<void>(world.heard());
+    world.say(text);
+    EXPECT_FALSE(world.read_head(*exchange));
+    EXPECT_EQ(exchange->refusal(), refusal) << name_of(exchange->refusal());
+    EXPECT_FALSE(world.ended);
+  }
+}
+
+TEST(ClientConnection, ABodyMustHaveTheLengthThatWasSaid) {
+  for (const std::string_view body : {"four", "2"}) {
+    ClientWorld world;
+    world.settle();
+    const auto exchange = world.ask(world.request());
+    world.say(headers(1, {{":status", "200"}, {"content-length", "3"}}, 0));
+    ASSERT_TRUE(world.read_head(*exchange));
+    world.say(data(1, body, kEnd));
+    const auto read = world.now(exchange->open_body(world.head).read(kNoDeadline));
+    ASSERT_FALSE(read);
+    EXPECT_EQ(exchange->refusal(), Refusal::body_length_mismatch);
+    EXPECT_THAT(world.heard(), HasSubstr("RST_STREAM 1 1"));
+  }
+}
+
+TEST(ClientConnection, FailsAllItsRequestsWhenItIsCut) {
+  ClientWorld world;
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  std::optional<base::Result<void>> read;
+  world.start(exchange->read_head(world.head, kNoDeadline), read);
+  world.peer->shutdown_write();
+  world.loop.run_until_idle();
+  ASSERT_TRUE(read && !*read);
+  EXPECT_EQ(read->error().code, ErrorCode::end_of_stream);
+  EXPECT_FALSE(exchange->unprocessed()) << "it may have been";
+  EXPECT_TRUE(world.ended);
+}
+
+TEST(ClientConnection, AsksASilentBackendAndGivesItUp) {
+  ClientOptions options;
+  options.ping_interval = 30s;
+  options.ping_timeout = 10s;
+  ClientWorld world(options);
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  static_cast<void>(world.heard());
+  std::optional<base::Result<void>> read;
+  world.start(exchange->read_head(world.head, kNoDeadline), read);
+  world.pass(31s);
+  EXPECT_EQ(world.heard(), "PING\n");
+  EXPECT_FALSE(read);
+  world.pass(11s);
+  ASSERT_TRUE(read && !*read);
+  EXPECT_EQ(read->error().code, ErrorCode::timed_out);
+  EXPECT_TRUE(world.ended);
+}
+
+TEST(ClientConnection, TakesNoPush) {
+  ClientWorld world;
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  const auto push = [](std::uint32_t promised) {
+    return frame(static_cast<FrameType>(5), kEndHeaders, 1,
+                 number(promised, 4) + block({{":status", "200"}}));
+  };
+  world.say(push(2));
+  EXPECT_THAT(world.heard(), HasSubstr("RST_STREAM 2")) << "it may not know our SETTINGS yet";
+  world.say(frame(FrameType::settings, 1, 0, "") + push(4));
+  EXPECT_TRUE(world.ended);
+  EXPECT_FALSE(world.read_head(*exchange));
+}
+
+TEST(ClientConnection, KnowsTheLimitOnceTheSettingsHaveCome) {
+  ClientWorld world;
+  EXPECT_EQ(world.connection->max_requests(), 1U);
+  world.settle(number(3, 2) + number(7, 4));  // SETTINGS_MAX_CONCURRENT_STREAMS
+  EXPECT_EQ(world.connection->max_requests(), 7U);
+  EXPECT_GT(world.changes, 0);
+}
+
+}  // namespace
+}  // namespace http::h2
