@@ -378,6 +378,7 @@ def test_one_line_for_each_request(site, port):
         for target in ("/", "/nothing-here", "/none"):
             client.get(target)
         cancelled = client.open("POST", "/app/")
+        client.fence()
         cancelled.cancel()
         client.fence()
         client.get("/")
