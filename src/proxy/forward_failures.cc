@@ -92,7 +92,10 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease, http::Clien
   // A kept connection that died before a byte of the answer: closed for idleness, most likely.
   const bool stale = lease.reused() && !backend.answered() &&
                      (error.is(ErrorCode::reset) || error.is(ErrorCode::end_of_stream));
-  if (stale && may_repeat() && exchange_.attempt_count < exchange::Exchange::kMaxAttempts) {
+  // One that others use as well may die again and again.
+  const bool again = !lease.is_shared() || moves_++ < kMaxMoves;
+  if (stale && again && may_repeat() &&
+      exchange_.attempt_count < exchange::Exchange::kMaxAttempts) {
     return Verdict::repeat;
   }
   context_.count(Counter::upstream_failures);

@@ -117,7 +117,8 @@ ProxyWorld::ProxyWorld(std::string_view configuration, std::string_view listenin
              .connections = connections,
              .connection_numbers = connection_numbers,
              .site = nullptr,
-             .connector = &connector},
+             .connector = &connector,
+             .background = &background},
       listener(*base::Address::from_ip_and_port(listening)) {
   read(configuration);
   worker.site = snapshot->activate(worker).value();
@@ -148,6 +149,8 @@ ProxyWorld::~ProxyWorld() {
   connections.request_stop();
   loop.run_until_idle();
   CHECK(connections.running() == 0);
+  background.request_stop();
+  loop.run_until_idle();
 }
 
 Peer ProxyWorld::connect(io::testing::PipeOptions pipe, std::string_view from) {

@@ -123,6 +123,7 @@ class ProxyWorld {
   tls::Library tls{signer};
   NoResolvers resolvers;
   PipeConnector connector{loop};
+  async::Scope background;
   async::Scope connections;
   std::atomic<std::uint64_t> connection_numbers{0};
   std::shared_ptr<const Snapshot> snapshot;
