@@ -251,6 +251,12 @@ void ClientRequest::on_closed(Code code) noexcept {
   Stream::on_closed(code);
 }
 
+// A GOAWAY came before it left.
+void ClientRequest::on_head_not_sent() noexcept {
+  unprocessed_ = true;
+  fail(kNotProcessed);
+}
+
 void ClientRequest::lose_connection(const base::Error& error) noexcept {
   if (receive_ended()) return fail_sending(error);
   if (!was_sent()) unprocessed_ = true;

@@ -78,6 +78,7 @@ class ClientRequest final : public ClientExchange, public Stream, public ListedE
   void on_field(std::string_view name, std::string_view value) noexcept override;
   void on_block_end(bool end_stream) noexcept override;
   void on_closed(Code code) noexcept override;
+  void on_head_not_sent() noexcept override;
   [[nodiscard]] bool may_be_ready(io::Direction direction) const noexcept override;
 
   /// The connection is over. What has come whole may still be read.

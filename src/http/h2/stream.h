@@ -104,7 +104,7 @@ class Stream : public io::Stream, public Touched {
   [[nodiscard]] std::optional<Piece> next_piece(std::size_t most) noexcept;
   [[nodiscard]] std::string_view take_piece(std::size_t size, std::size_t frame, bool end) noexcept;
   void on_head_sent(bool end) noexcept;
-  void on_head_not_sent() noexcept;
+  virtual void on_head_not_sent() noexcept;
   void count_head_bytes(std::size_t size) noexcept {
     bytes_sent_ += size;
     head_bytes_sent_ += size;
