@@ -124,7 +124,8 @@ void Line::wake(std::size_t most) noexcept {
 
 void Line::changed(SharedConnection& connection) noexcept {
   if (connection.h2_.takes_requests() && !connection.retired_) {
-    wake(connection.room());
+    // One more than have room connects: it waited to learn how many there would be.
+    wake(connection.room() + (may_connect() ? 1 : 0));
     if (connection.is_idle()) pool_.became_idle(connection);
     return;
   }

@@ -172,6 +172,18 @@ TEST(SharedConnection, AFullConnectionHasAnotherBesideIt) {
   EXPECT_TRUE(asking[2].has_lease());
 }
 
+TEST(SharedConnection, WhoWaitedForTheSettingsConnectsIfTheyLeaveNoRoom) {
+  World world;
+  std::array<World::Asking, 5> asking;
+  for (auto& each : asking) world.ask(each);
+  EXPECT_EQ(world.connector.asked, 1);
+  world.settle(2);
+  EXPECT_EQ(world.connector.asked, 2);
+  world.settle(2);
+  EXPECT_EQ(world.connector.asked, 3);
+  for (const auto& each : asking) EXPECT_TRUE(each.has_lease());
+}
+
 TEST(SharedConnection, APlaceThatBecomesFreeIsForWhoWaits) {
   World world;
   std::deque<World::Asking> holding(16);
