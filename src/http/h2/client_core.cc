@@ -28,7 +28,7 @@ ClientConnection::Core::Core(std::unique_ptr<io::Stream> stream, const ClientOpt
       Connection(*ClientParts::stream, Session::Side::client, ClientParts::options.limits,
                  options.budget, counters),
       owner_(owner),
-      heard_at_(loop().now()) {}
+      heard_at_(ClientParts::stream->loop().now()) {}
 
 ClientConnection::Core::~Core() { CHECK(open_ == 0); }
 
