@@ -12,7 +12,7 @@ using Kind = observe::Offence::Kind;
 base::Address address(std::string_view text) { return *base::Address::from_ip(text, 4711); }
 
 TEST(Offenders, AreRememberedByAddressForAWhile) {
-  io::FakeClock clock;
+  io::testing::FakeClock clock;
   Offenders offenders(clock);
   offenders.report({.kind = Kind::flood, .peer = address("192.0.2.1")});
   offenders.report({.kind = Kind::flood, .peer = address("192.0.2.1").with_port(5)});
@@ -27,7 +27,7 @@ TEST(Offenders, AreRememberedByAddressForAWhile) {
 }
 
 TEST(Offenders, OfIpv6AreNetworksOf64Bits) {
-  io::FakeClock clock;
+  io::testing::FakeClock clock;
   Offenders offenders(clock);
   offenders.report({.kind = Kind::flood, .peer = address("2001:db8::1")});
   EXPECT_EQ(offenders.count(address("2001:db8::ffff:2")), 1U);
@@ -35,7 +35,7 @@ TEST(Offenders, OfIpv6AreNetworksOf64Bits) {
 }
 
 TEST(Offenders, OnlyFloodsCount) {
-  io::FakeClock clock;
+  io::testing::FakeClock clock;
   Offenders offenders(clock);
   offenders.report({.kind = Kind::protocol, .peer = address("192.0.2.1")});
   offenders.report({.kind = Kind::flood, .peer = base::Address()});
