@@ -14,7 +14,9 @@ constexpr std::size_t kClient = 8;  // bytes: all of IPv4, and what a client of 
 
 // Keyed: nobody outside can choose who shares a place.
 std::uint64_t Offenders::hash_of(const base::Address& peer) const noexcept {
-  const std::string_view bytes = peer.ip_bytes();
+  constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+  std::string_view bytes = peer.ip_bytes();
+  if (bytes.starts_with(kMapped)) bytes.remove_prefix(kMapped.size());  // a client of IPv4
   const auto hash = base::siphash128(key_, bytes.substr(0, std::min(bytes.size(), kClient)));
   return std::max<std::uint64_t>(hash.low, 1);
 }

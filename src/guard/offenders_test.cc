@@ -32,6 +32,9 @@ TEST(Offenders, OfIpv6AreNetworksOf64Bits) {
   offenders.report({.kind = Kind::flood, .peer = address("2001:db8::1")});
   EXPECT_EQ(offenders.count(address("2001:db8::ffff:2")), 1U);
   EXPECT_EQ(offenders.count(address("2001:db8:0:1::1")), 0U);
+  offenders.report({.kind = Kind::flood, .peer = address("::ffff:192.0.2.1")});
+  EXPECT_EQ(offenders.count(address("::ffff:192.0.2.2")), 0U);
+  EXPECT_EQ(offenders.count(address("192.0.2.1")), 1U);
 }
 
 TEST(Offenders, OnlyFloodsCount) {

@@ -5,6 +5,7 @@
 //   send_interim*  send_head  (send_body | send_file)*  finish    or   send_head(..., End::yes)
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -51,6 +52,9 @@ class Responder {
 
   /// A body of unknown length ends with the connection, not in chunks. Before the head.
   virtual void forbid_chunks() noexcept = 0;
+
+  /// At most so many bytes of the body in a frame, where there are frames.
+  virtual void limit_frames(std::size_t /*size*/) noexcept {}
 
   [[nodiscard]] virtual bool head_sent() const noexcept = 0;
   /// The response was sent whole, as its framing promised.

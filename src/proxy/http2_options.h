@@ -17,7 +17,7 @@ struct Http2Options {
   config::Setting<bool> on{false};
   config::Setting<std::uint64_t> max_streams{kLimits.max_streams};
   config::Setting<std::uint64_t> body_preread_size{kLimits.stream_window};
-  config::Setting<std::uint64_t> chunk_size{8 * 1024};
+  config::Setting<std::uint64_t> chunk_size{16 * 1024};
   config::Setting<std::uint64_t> max_continuations{kLimits.max_continuations};
   config::Setting<std::uint64_t> memory{kLimits.memory};
   config::Setting<Rate> resets{kLimits.resets};

@@ -14,6 +14,7 @@
 #include "http/status.h"
 #include "proxy/accel.h"
 #include "proxy/forced_range.h"
+#include "proxy/http2_options.h"
 #include "proxy/old_browser.h"
 #include "proxy/outgoing.h"
 #include "proxy/response_filters.h"
@@ -125,6 +126,9 @@ void choose_framing(Context& context) {
 bool finish_head(Context& context, http::Then between) {
   context.filtered.reset();  // of a response that was begun and not sent
   choose_framing(context);
+  if (context.exchange.request.version == http::Version::http_2) {
+    context.direct.limit_frames(*context.level->get<Http2Options>().chunk_size);
+  }
   return add_keep_alive_hint(context) && add_kept_fields(context) &&
          filter::apply_add_header(*context.level, context.exchange) && add_user_id(context) &&
          start_filters(context, between);

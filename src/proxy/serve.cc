@@ -175,10 +175,18 @@ async::Task<Step> serve_file(Context& context) {
   co_return co_await send_static(context, *plan, *found.file);
 }
 
+// A success would tell an HTTP/2 client that its tunnel is there (RFC 8441 §5), and what is sent
+// would be the tunnel's bytes.
+bool is_tunnel_without_backend(const Context& context) {
+  return !context.exchange.request.protocol.empty() &&
+         (context.location == nullptr || context.level->find<ForwardPlan>() == nullptr);
+}
+
 // What can be said without content.
 Step prepare_content(Context& context) {
   const ClientOptions& options = context.client_options();
   context.body.set_limits(*options.max_body_size, context.body_pace());
+  if (is_tunnel_without_backend(context)) return Answer{.status = 501};
   // An error before a path was looked for may have led to a named location.
   if (!context.exchange.path_is_routed) {
     if (auto refused = refuse_large_body(context)) return refused;
@@ -246,6 +254,12 @@ Step route(Context& context) {
 // What is answered instead of content.
 async::Task<void> reply(Context& context, Answer answer) {
   if (const Step failed = failed_evaluation(context)) answer = *failed;
+  const unsigned shown =
+      answer.has_text ? context.forced_status.value_or(answer.status) : answer.status;
+  if (!context.exchange.request.protocol.empty() && shown < 300) {
+    answer = Answer{.status = 501};  // see is_tunnel_without_backend
+    context.forced_status.reset();
+  }
   drop_body(context);
   if (context.leaves_error_pages && answer.status >= 300 && !answer.has_text) {
     context.exchange.response.status = static_cast<std::uint16_t>(answer.status);

@@ -17,6 +17,10 @@ http::h2::ClientOptions options_of(const KeepAlive& keep) {
   http::h2::ClientOptions options;
   options.limits.stream_window = 256 * 1024;
   options.limits.connection_window = 1024 * 1024;
+  // Many requests share the connection, and a backend may reset each of them in good faith, when it
+  // has answered an upload early (RFC 9113 §8.1).
+  options.limits.resets = {.burst = 10'000, .per_second = 1'000};
+  options.limits.tiny_data = {.burst = 200'000, .per_second = 50'000};
   options.limits.max_total = 64 * 1024;  // of heads: each request has limits of its own
   if (keep.ping_interval != std::chrono::milliseconds::max()) {
     options.ping_interval = keep.ping_interval;
@@ -142,6 +146,7 @@ void Line::let_go() noexcept {
     static_cast<io::Timer&>(*connection).unlink();
     connection->retire();
   }
+  wake(1);  // whoever waits for one of them connects anew
 }
 
 Line::Connecting::~Connecting() {

@@ -97,6 +97,12 @@ void ClientConnection::Core::on_goaway(std::int32_t /*last_stream*/, Code /*code
   changed_ = true;
 }
 
+// Most are given up by us, or by our clients; one that the backend has provoked has cost it a
+// request.
+void ClientConnection::Core::on_reset_sent(bool /*own*/) noexcept {
+  counters().add(observe::Counter::h2_resets_sent);
+}
+
 void ClientConnection::Core::on_ping_ack() noexcept { asking_ = false; }
 
 void ClientConnection::Core::on_fed() noexcept {

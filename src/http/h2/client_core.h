@@ -48,6 +48,7 @@ class ClientConnection::Core final : private ClientParts, public Connection {
  private:
   // SessionOwner
   [[nodiscard]] Stream* on_new_stream(std::int32_t /*id*/) noexcept override { return nullptr; }
+  void on_reset_sent(bool own) noexcept override;
   void on_ping_ack() noexcept override;
   void on_goaway(std::int32_t last_stream, Code code) noexcept override;
   void on_settings() noexcept override;

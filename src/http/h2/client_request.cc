@@ -76,6 +76,7 @@ ClientRequest::ClientRequest(ClientConnection::Core& core, Method method, base::
       trailers_(arena),
       trailer_fields_(trailers_, limits.max_trailer_bytes, limits.max_trailer_fields),
       body_(*this, trailers_) {
+  expect_length(0);  // DATA before the final head is none of its body
   core_.add(*this);
 }
 
@@ -130,6 +131,7 @@ async::Task<base::Result<void>> ClientRequest::send_head(const OutgoingRequest& 
       !is_tunnel && (!request.body.has_body() || (end == End::yes && first.empty()));
   if (core_.over() || failed()) {
     unprocessed_ = true;
+    fail(kNotProcessed);  // whoever reads the answer must not wait for it
     co_return base::fail(kNotProcessed);
   }
   const auto submitted = submit(request, only_head ? Session::Ends::yes : Session::Ends::no);
@@ -137,7 +139,9 @@ async::Task<base::Result<void>> ClientRequest::send_head(const OutgoingRequest& 
     // Not for what the request is: the connection takes none any more.
     unprocessed_ =
         !submitted.error().is(ErrorCode::invalid) && !submitted.error().is(ErrorCode::too_large);
-    co_return unprocessed_ ? base::fail(kNotProcessed) : base::fail(submitted.error());
+    if (!unprocessed_) co_return base::fail(submitted.error());
+    fail(kNotProcessed);
+    co_return base::fail(kNotProcessed);
   }
   sent_at_ = core_.loop().now();
   if (only_head) first = {};
@@ -171,6 +175,9 @@ async::Task<base::Result<void>> ClientRequest::read_head(ResponseHead& head,
                                                          base::Deadline deadline) {
   while (heads_.empty()) {
     if (failed()) co_return base::fail(failure());
+    if (receive_ended()) {
+      co_return base::fail(ErrorCode::protocol, "the HTTP/2 stream ended before a final head");
+    }
     CO_TRY_VOID(co_await io::ready(*this, io::Direction::read, deadline, io::Waiting::busy));
   }
   head = std::move(heads_.front());
@@ -184,8 +191,9 @@ ReceivedBody& ClientRequest::open_body(const ResponseHead& head) {
 }
 
 bool ClientRequest::may_be_ready(io::Direction direction) const noexcept {
-  if (direction == io::Direction::read && !heads_.empty()) return true;
-  return Stream::may_be_ready(direction);
+  if (direction == io::Direction::write) return Stream::may_be_ready(direction);
+  if (!heads_.empty() || failed() || receive_ended()) return true;
+  return final_seen_ && Stream::may_be_ready(direction);  // before it, only heads are waited for
 }
 
 void ClientRequest::refuse(Refusal refusal, std::string_view rule) noexcept {

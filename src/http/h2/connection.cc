@@ -81,7 +81,10 @@ void Connection::discharge(std::size_t bytes) noexcept {
 }
 
 bool Connection::is_over_budget() const noexcept {
-  if (budget_ != nullptr && budget_->used > budget_->limit) return true;
+  return is_over_own_budget() || (budget_ != nullptr && budget_->used > budget_->limit);
+}
+
+bool Connection::is_over_own_budget() const noexcept {
   return memory_ + session_.queued() * kFrameCost > limits_.memory;
 }
 
@@ -113,6 +116,10 @@ void Connection::on_reset_sent(bool own) noexcept {
   if (const Offence offence = watch_.count_provoked_reset(loop().now()); offence != Offence::none) {
     offend(offence);
   }
+}
+
+void Connection::on_decoded_for_nobody(std::size_t size) noexcept {
+  if (size > limits_.max_decoded) offend(Offence::header_bomb);
 }
 
 void Connection::on_reset_received() noexcept { counters_.add(Counter::h2_resets_received); }
@@ -167,6 +174,10 @@ async::Task<bool> Connection::read_available() {
     if (turn >= kTurn) {
       turn = 0;
       co_await io::NextTurn(loop());
+      if (scope_ != nullptr && scope_->stop_requested()) {
+        end(Ending::cancelled);
+        break;
+      }
     }
   }
   in_.release();

@@ -53,6 +53,7 @@ class Connection : public SessionOwner {
   void charge(std::size_t bytes) noexcept;
   void discharge(std::size_t bytes) noexcept;
   [[nodiscard]] bool is_over_budget() const noexcept;
+  [[nodiscard]] bool is_over_own_budget() const noexcept;  // not that of all connections
 
   /// Ends the connection with ENHANCE_YOUR_CALM.
   void offend(Offence offence) noexcept;
@@ -65,6 +66,7 @@ class Connection : public SessionOwner {
   // SessionOwner, as far as both sides do the same.
   void on_reset_sent(bool own) noexcept override;
   void on_reset_received() noexcept override;
+  void on_decoded_for_nobody(std::size_t size) noexcept override;
   void on_data_sent(std::size_t size, bool cut_by_window) noexcept override;
   void on_failed(std::string_view reason) noexcept override;
 

@@ -4,6 +4,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <array>
+
 #include "http/h2/session.h"
 #include "io/buffer.h"
 
@@ -14,12 +16,21 @@ struct Session::Nghttp2 {
   SessionOwner* owner = nullptr;
   io::Buffer* out = nullptr;  // while gather() runs
   Stream* head_sent = nullptr;  // whose head nghttp2 has just made the last frame of
+  bool shared_window = false;  // of the connection: given back as data comes, not as it is read
+  std::int32_t last_begun = 0;  // the highest stream that the client has begun
+  bool goaway_sent = false;     // from now on streams that it begins are ignored
+  std::array<std::int32_t, 256> own_resets{};  // the last ones: frames for them are on the way
+  std::size_t own_reset_count = 0;
+  std::size_t decoded_for_nobody = 0;  // of the header block that comes, if its stream is refused
   bool cut_by_window = false;  // of the DATA frame that is being made
 
   [[nodiscard]] Stream* stream(std::int32_t id) const noexcept {
     return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
   void append(std::string_view bytes);
+  /// Gives the window back of what a stream has received. A backend's connection serves many
+  /// clients: one that reads slowly holds up its own stream alone.
+  void consume(std::int32_t id, std::size_t size) const noexcept;
   /// The source of a stream's DATA.
   [[nodiscard]] static nghttp2_data_provider data_of(Stream& stream) noexcept;
 };

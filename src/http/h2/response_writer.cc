@@ -24,12 +24,14 @@ base::Result<void> ResponseWriter::account(std::size_t size, End end) noexcept {
 }
 
 async::Task<base::Result<void>> ResponseWriter::send_interim(const ResponseHead& head,
-                                                             io::Patience patience) {
+                                                             io::Patience /*patience*/) {
   if (head.status == 101) co_return base::Result<void>{};  // RFC 9113 §8.6: there is none
   if (stream_.failed()) co_return base::fail(stream_.failure());
   CO_TRY_VOID(stream_.connection().session().submit_interim(stream_, head.status, head.fields));
   stream_.note_submitted(Stream::After::heads);
-  co_return co_await SendOperation(stream_, {}, false, patience);
+  // Not waited for: it may be sent while the response is, and a stream has one sender.
+  stream_.connection().wake_writer();
+  co_return base::Result<void>{};
 }
 
 base::Result<void> ResponseWriter::submit_head(const ResponseHead& head,

@@ -2,6 +2,7 @@
 // promises is kept nevertheless.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -29,6 +30,7 @@ class ResponseWriter final : public Responder {
   [[nodiscard]] async::Task<base::Result<void>> finish(const Fields& trailers,
                                                        io::Patience patience) override;
   void close_after() noexcept override {}
+  void limit_frames(std::size_t size) noexcept override { stream_.set_max_frame(size); }
   void forbid_chunks() noexcept override {}
   [[nodiscard]] bool head_sent() const noexcept override { return head_sent_; }
   [[nodiscard]] bool ended() const noexcept override { return ended_; }

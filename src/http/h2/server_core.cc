@@ -47,9 +47,17 @@ bool ServerConnection::Core::has_room() noexcept {
   }
   if (is_over_budget()) {
     counters().add(Counter::limit_h2_memory);
+    if (!is_over_own_budget()) ++innocent_resets_;
     return false;
   }
   return true;
+}
+
+// What others hold is not held against this client.
+void ServerConnection::Core::on_reset_sent(bool own) noexcept {
+  const bool innocent = !own && innocent_resets_ > 0;
+  if (innocent) --innocent_resets_;
+  Connection::on_reset_sent(own || innocent);
 }
 
 Stream* ServerConnection::Core::on_new_stream(std::int32_t id) noexcept {

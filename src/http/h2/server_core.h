@@ -32,6 +32,7 @@ class ServerConnection::Core final : public Connection, private ServerRequest::O
 
   // SessionOwner
   [[nodiscard]] Stream* on_new_stream(std::int32_t id) noexcept override;
+  void on_reset_sent(bool own) noexcept override;
   void on_ping_ack() noexcept override;
   void on_goaway_sent() noexcept override;
   // Connection
@@ -72,6 +73,8 @@ class ServerConnection::Core final : public Connection, private ServerRequest::O
   async::List<ReadyRequest> ready_;
   async::Scope* handlers_ = nullptr;  // while run() runs
   std::size_t running_ = 0;
+  std::size_t innocent_resets_ =
+      0;  // of streams refused for what other connections hold, to be sent
   std::uint64_t requests_ = 0;
   std::uint32_t after_notice_ = 0;
   bool draining_ = false;

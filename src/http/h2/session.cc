@@ -1,5 +1,6 @@
 #include "http/h2/session.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/check.h"
@@ -25,6 +26,30 @@ std::uint32_t read_u32(std::string_view bytes) noexcept {
   return value;
 }
 
+// RFC 9113 §5.1: frames for a stream that the client itself has ended. nghttp2 lets them pass. Not
+// told from them: a stream that was passed over when a later one was begun, which is an error, too.
+bool is_for_closed_stream(State& state, const nghttp2_frame_hd& header) noexcept {
+  if (header.type != NGHTTP2_DATA && header.type != NGHTTP2_HEADERS) return false;
+  if (state.shared_window || state.goaway_sent || header.stream_id % 2 == 0) return false;
+  if (header.stream_id > state.last_begun) {
+    if (header.type == NGHTTP2_HEADERS) state.last_begun = header.stream_id;
+    return false;
+  }
+  return nghttp2_session_find_stream(state.session, header.stream_id) == nullptr &&
+         std::ranges::find(state.own_resets, header.stream_id) == state.own_resets.end();
+}
+
+int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* header, void* user_data) {
+  if (is_for_closed_stream(state_of(user_data), *header)) {
+    nghttp2_session_terminate_session(session, NGHTTP2_STREAM_CLOSED);
+  }
+  // RFC 9113 §6.3; what it says of the tree means nothing any more.
+  if (header->type == NGHTTP2_PRIORITY && header->stream_id == 0) {
+    nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+  }
+  return 0;
+}
+
 int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   State& state = state_of(user_data);
@@ -33,6 +58,7 @@ int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void*
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, opened);
   }
   Stream* stream = state.stream(frame->hd.stream_id);
+  state.decoded_for_nobody = 0;
   if (stream == nullptr) return 0;
   const bool later = frame->headers.cat == NGHTTP2_HCAT_HEADERS;
   stream->on_block(later ? Stream::Block::later : Stream::Block::first);
@@ -42,8 +68,13 @@ int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void*
 int on_header(nghttp2_session* /*session*/, const nghttp2_frame* frame, const std::uint8_t* name,
               std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
               std::uint8_t /*flags*/, void* user_data) {
-  Stream* stream = state_of(user_data).stream(frame->hd.stream_id);
-  if (stream != nullptr) stream->on_field(view_of(name, name_size), view_of(value, value_size));
+  State& state = state_of(user_data);
+  if (Stream* stream = state.stream(frame->hd.stream_id); stream != nullptr) {
+    stream->on_field(view_of(name, name_size), view_of(value, value_size));
+    return 0;
+  }
+  state.decoded_for_nobody += name_size + value_size;
+  state.owner->on_decoded_for_nobody(state.decoded_for_nobody);
   return 0;
 }
 
@@ -81,11 +112,13 @@ int on_frame_recv(nghttp2_session* /*session*/, const nghttp2_frame* frame, void
 
 int on_data_chunk(nghttp2_session* session, std::uint8_t /*flags*/, std::int32_t id,
                   const std::uint8_t* data, std::size_t size, void* user_data) {
-  Stream* stream = state_of(user_data).stream(id);
+  const State& state = state_of(user_data);
+  if (state.shared_window) nghttp2_session_consume_connection(session, size);
+  Stream* stream = state.stream(id);
   if (stream != nullptr) {
     stream->on_data(view_of(data, size));
   } else {
-    nghttp2_session_consume(session, id, size);  // nobody will
+    state.consume(id, size);  // nobody will
   }
   return 0;
 }
@@ -103,7 +136,7 @@ ssize_t read_data(nghttp2_session* /*session*/, std::int32_t /*id*/, std::uint8_
   State& state = state_of(user_data);
   if (state.out->size() >= Session::kGatherLimit) return NGHTTP2_ERR_PAUSE;
   auto& stream = *static_cast<Stream*>(source->ptr);
-  const auto piece = stream.next_piece(most);
+  const auto piece = stream.next_piece(std::min(most, stream.max_frame()));
   if (!piece) return NGHTTP2_ERR_DEFERRED;
   constexpr std::size_t kSmall = 1024;
   state.cut_by_window = piece->size == most && most < kSmall;
@@ -135,10 +168,12 @@ int on_frame_send(nghttp2_session* /*session*/, const nghttp2_frame* frame, void
       break;
     case NGHTTP2_RST_STREAM: {
       const Stream* stream = state.stream(frame->hd.stream_id);
+      state.own_resets[state.own_reset_count++ % state.own_resets.size()] = frame->hd.stream_id;
       state.owner->on_reset_sent(stream != nullptr && stream->reset_is_own());
       break;
     }
     case NGHTTP2_GOAWAY:
+      state.goaway_sent = true;
       state.owner->on_goaway_sent();
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR) {
         state.owner->on_failed(nghttp2_http2_strerror(frame->goaway.error_code));
@@ -162,6 +197,7 @@ nghttp2_session_callbacks* callbacks() {
   static nghttp2_session_callbacks* const made = [] {
     nghttp2_session_callbacks* result = nullptr;
     CHECK(nghttp2_session_callbacks_new(&result) == 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(result, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(result, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(result, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(result, on_frame_recv);
@@ -188,7 +224,7 @@ nghttp2_option* options() {
     nghttp2_option_set_max_send_header_block_length(result, kMaxOwnHead);
     nghttp2_option_set_max_continuations(result, kNoLimit);  // FrameWatch's are what holds
     nghttp2_option_set_stream_reset_rate_limit(result, kNoLimit, kNoLimit);
-    nghttp2_option_set_max_outbound_ack(result, kNoLimit);   // Limits::max_queued_frames
+    nghttp2_option_set_max_outbound_ack(result, kNoLimit);  // Limits::max_queued_frames
     nghttp2_option_set_builtin_recv_extension_type(result, NGHTTP2_PRIORITY_UPDATE);
     return result;
   }();
@@ -243,8 +279,17 @@ nghttp2_data_provider Session::Nghttp2::data_of(Stream& stream) noexcept {
   return provider;
 }
 
+void Session::Nghttp2::consume(std::int32_t id, std::size_t size) const noexcept {
+  if (shared_window) {
+    nghttp2_session_consume_stream(session, id, size);
+  } else {
+    nghttp2_session_consume(session, id, size);
+  }
+}
+
 Session::Session(Side side, const Limits& limits, SessionOwner& owner)
     : nghttp2_(std::make_unique<Nghttp2>()) {
+  nghttp2_->shared_window = side == Side::client;
   nghttp2_->owner = &owner;
   const auto make =
       side == Side::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
@@ -293,9 +338,7 @@ void Session::forget(std::int32_t id) noexcept {
   nghttp2_session_set_stream_user_data(nghttp2_->session, id, nullptr);
 }
 
-void Session::consume(std::int32_t id, std::size_t size) noexcept {
-  nghttp2_session_consume(nghttp2_->session, id, size);
-}
+void Session::consume(std::int32_t id, std::size_t size) noexcept { nghttp2_->consume(id, size); }
 
 void Session::set_priority(std::int32_t id, Priority priority) noexcept {
   const nghttp2_extpri wanted{.urgency = priority.urgency, .inc = priority.incremental ? 1 : 0};

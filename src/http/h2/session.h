@@ -42,6 +42,8 @@ class SessionOwner {
   /// A RST_STREAM leaves. `own`: by our wish, and not for what the peer did.
   virtual void on_reset_sent(bool own) noexcept = 0;
   virtual void on_reset_received() noexcept = 0;
+  /// So much was decoded of a header block whose stream is refused, or forgotten.
+  virtual void on_decoded_for_nobody(std::size_t size) noexcept = 0;
   virtual void on_data_sent(std::size_t size, bool cut_by_window) noexcept = 0;
   virtual void on_ping_ack() noexcept = 0;
   virtual void on_goaway_sent() noexcept {}

@@ -119,6 +119,15 @@ base::Result<void> Session::submit_trailers(Stream& stream, const Fields& fields
 base::Result<std::int32_t> Session::submit_request(Stream& stream, const RequestLine& line,
                                                    const Fields& fields,
                                                    std::string_view content_length, Ends ends) {
+  // As HTTP/1's request line: whoever is behind the backend may write one of it (threats.md #7).
+  const auto has_blank = [](std::string_view text) {
+    return text.find_first_of(" \t") != std::string_view::npos;
+  };
+  const bool needs_path = line.method != "CONNECT" || !line.protocol.empty();
+  if (!is_token(line.method) || (needs_path && line.path.empty()) || has_blank(line.path) ||
+      has_blank(line.authority) || has_blank(line.scheme)) {
+    return base::fail(base::ErrorCode::invalid, "a header has a byte that is not allowed");
+  }
   Lines lines;
   lines.pseudo(":method", line.method);
   if (!line.protocol.empty()) lines.pseudo(":protocol", line.protocol);

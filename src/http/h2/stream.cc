@@ -106,6 +106,7 @@ void Stream::note_submitted(After after) noexcept {
 }
 
 std::optional<Stream::Piece> Stream::next_piece(std::size_t most) noexcept {
+  if (send_failed()) return std::nullopt;  // an end now would make it look whole
   if (pending_.empty() && !end_wanted_) {
     if (wants_room_) touch();
     return std::nullopt;

@@ -69,6 +69,8 @@ class Stream : public io::Stream, public Touched {
     return heads_queued_ == 0 && pending_.empty() && (!end_wanted_ || end_sent_);
   }
   void withdraw() noexcept { pending_ = {}; }
+  void set_max_frame(std::size_t size) noexcept { max_frame_ = size; }
+  [[nodiscard]] std::size_t max_frame() const noexcept { return max_frame_; }
   /// All that is left to be sent is the end.
   [[nodiscard]] bool is_ending() const noexcept { return end_wanted_ && pending_.empty(); }
   [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
@@ -136,6 +138,7 @@ class Stream : public io::Stream, public Touched {
   std::uint64_t bytes_received_ = 0;
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t head_bytes_sent_ = 0;
+  std::size_t max_frame_ = 16 * 1024;
   std::uint32_t heads_queued_ = 0;
   bool receive_ended_ = false;
   bool end_wanted_ = false;  // of what we send

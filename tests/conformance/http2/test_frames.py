@@ -247,10 +247,11 @@ def test_6_9_2_a_window_may_become_negative(connect):
 
 
 def test_6_9_2_an_initial_size_that_makes_a_window_too_large(choked):
-    """The value itself may be; together with what WINDOW_UPDATE gave it may not."""
+    """The value itself may be; together with what WINDOW_UPDATE gave it may not: the connection's error by
+    §6.9.2, here the stream's whose window it is."""
     choked.send(headers(1, choked.post(), end_stream=False), window_update(1, LARGEST_WINDOW),
                 settings((INITIAL_WINDOW_SIZE, 1)))
-    choked.expect_connection_error(FLOW_CONTROL_ERROR)
+    choked.expect_stream_error(1, FLOW_CONTROL_ERROR)
 
 
 # -- §6.10: CONTINUATION
