@@ -45,7 +45,7 @@ FOUND = [
     (13, 21, 'invalid value "maybe" in "tcp_nodelay" directive, it must be "on" or "off"', ""),
     (14, 9, 'invalid number of arguments in "return" directive', "syntax: return CODE"),
     (15, 22, '"tunnel_bind" directive is not supported yet', "remove it"),
-    (15, 57, 'invalid value "1q"', "a size is written as"),
+    (15, 58, 'invalid value "1q"', "a size is written as"),
 ]
 
 
