@@ -92,6 +92,7 @@ class H2Connection final : private http::h2::ServerHandler {
   const base::Address& listener_;
   http::h2::ServerConnection connection_;
   bool idle_ = false;  // as counted
+  bool draining_ = false;
 };
 
 // Of a request that began with us: what HTTP/1 keeps in its connection's buffer is the stream's
@@ -160,7 +161,9 @@ void H2Connection::finish(Context& context, ServerStream& stream) {
   connection_.set_idle(*options.keepalive_timeout, *options.keepalive_min_timeout);
   const bool last = facts_.requests >= *options.keepalive_requests;
   const bool old = context.now() - facts_.accepted_at > *options.keepalive_time;
-  if (last || old) connection_.drain();
+  if ((!last && !old) || std::exchange(draining_, true)) return;
+  context.count(last ? Counter::limit_keepalive_requests : Counter::limit_keepalive_age);
+  connection_.drain();
 }
 
 void H2Connection::on_malformed(std::string_view rule) noexcept {

@@ -148,8 +148,10 @@ void decide_keep_alive(Context& context) {
   const exchange::Connection& connection = exchange.connection;
   const bool last = connection.requests >= *options.keepalive_requests;
   const bool old = context.now() - connection.accepted_at > *options.keepalive_time;
-  if (last) context.count(observe::Counter::limit_keepalive_requests);
-  if (old) context.count(observe::Counter::limit_keepalive_age);
+  if (exchange.request.version != http::Version::http_2) {  // whose connection sees to it itself
+    if (last) context.count(observe::Counter::limit_keepalive_requests);
+    if (old) context.count(observe::Counter::limit_keepalive_age);
+  }
   if (last || old || is_old_browser(exchange.request, *options.keepalive_disable) ||
       options.keepalive_timeout->count() == 0 || context.worker.connections.draining()) {
     context.close_after = true;
