@@ -257,10 +257,10 @@ def test_keepalive_requests(start, backend, port):
 
 @OURS
 def test_keepalive_time(sallyport, backend):
-    proxy = sallyport(with_http(SITE, "keepalive_time 300ms;"), backend=backend)
+    proxy = sallyport(with_http(SITE, "keepalive_time 300ms; keepalive_requests 1000000;"), backend=backend)
     with connect(proxy) as client:
         count = 0
-        while not client.goaway and not client.closed and count < 10_000:
+        while not client.goaway and not client.closed and count < 100_000:
             client.until_or_closed(lambda stream=client.start(): stream.over, "an answer")
             count += 1
         client.wait_for_close()
