@@ -1,5 +1,5 @@
-// Offenders: clients that flooded lately. Codecs report to it (observe::OffenceSink); who asks
-// gives such a client less the next time. Shared by all workers.
+// Offenders: clients that flooded lately. Whoever ends their connection reports them
+// (observe::OffenceSink), and gives them less the next time. Shared by all workers.
 #pragma once
 
 #include <array>

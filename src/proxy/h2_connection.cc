@@ -225,13 +225,14 @@ async::Task<void> serve_h2(Worker& worker, exchange::Connection& facts, io::Stre
   if (group == nullptr) co_return;
   facts.http2 = true;
   const VirtualServer& first = *group->servers[group->default_server];
-  const ClientOptions options = first.level->get<ClientOptions>();
   ConnectionEnd end;
   {
     H2Connection connection(worker, facts, stream, listener, first);
     end = co_await connection.run(begun);
   }
-  if (!end.linger) co_return;
+  group = worker.site->find(listener);  // of the site as it is now
+  if (!end.linger || group == nullptr) co_return;
+  const auto& options = group->servers[group->default_server]->level->get<ClientOptions>();
   const bool flooded = end.how == ConnectionEnd::How::flood;
   co_await linger(stream, options, worker.counters,
                   flooded ? kFarewell : std::numeric_limits<std::size_t>::max());

@@ -282,9 +282,6 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   if (!answer.content_range.empty()) {
     fits = fits && response.fields.add(FieldName::content_range, answer.content_range);
   }
-  if (!answer.last_modified.empty() && (response.status == 200 || response.status == 304)) {
-    fits = fits && response.fields.add(FieldName::last_modified, answer.last_modified);
-  }
   const auto framing_of = [](std::string_view text) {
     return text.empty() ? http::BodyFraming{}
                         : http::BodyFraming{http::BodyFraming::Kind::length, text.size()};

@@ -293,7 +293,7 @@ def test_uploads_that_stand_still_hold_no_more_than_their_windows(start):
 
 
 def test_an_idle_connection_is_small(start):
-    """200 connections that have asked once and now wait: at most 14 KB each over TLS, nginx's measure."""
+    """200 connections that have asked once and now wait. nginx takes 14 KB each over TLS."""
     program = start()
     held = [connect(program, "https") for _ in range(20)]
     for client in held:

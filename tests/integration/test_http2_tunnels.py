@@ -322,6 +322,25 @@ def test_connect_without_a_protocol_is_refused(sallyport, backend):
     assert backend.requests == []
 
 
+@pytest.mark.parametrize("place", ["return 200 text;", "root @dir@/www;", "error_page 404 =200 /page; return 404;"])
+def test_a_place_without_a_backend_opens_no_tunnel(sallyport, place):
+    """RFC 8441 §5: any 2xx would say that the tunnel is there, and the text would be its bytes."""
+    program = sallyport.make()
+    program.write("www/chat", "text")
+    program.start(f"""
+        http2 on;
+        server {{
+            listen 127.0.0.1:@port:http@;
+            location /chat {{ {place} }}
+            location = /page {{ return 200 page; }}
+        }}
+    """)
+    with connect(program) as client:
+        tunnel = open_tunnel(client)
+        assert tunnel.head().status == 501
+        assert client.get("/page").text == "page"
+
+
 @pytest.mark.parametrize("fields", [
     [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "example.com"),
      (":protocol", "websocket")],

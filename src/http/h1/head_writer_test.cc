@@ -49,6 +49,18 @@ TEST(HeadWriter, WritesAStatusLineWithAndWithoutReason) {
   EXPECT_EQ(writer.written(), "HTTP/1.1 200 OK\r\nHTTP/1.0 599 \r\n");
 }
 
+TEST(HeadWriter, LooksAtNamesThatAreSaidToBeKnown) {
+  for (const std::string_view name : {"Content-Type\r"sv, "Content\nType"sv, ""sv, "X"sv}) {
+    base::Arena arena;
+    Fields fields(arena);
+    ASSERT_TRUE(fields.add(Field{FieldName::content_type, name, "x"}));
+    std::string memory(200, '#');
+    HeadWriter writer(memory);
+    writer.fields(fields);
+    EXPECT_EQ(writer.verdict(), Verdict::unsafe) << name;
+  }
+}
+
 TEST(HeadWriter, LetsNothingOutThatBreaksFraming) {
   const auto verdict = [](auto write) {
     std::string memory(200, '#');

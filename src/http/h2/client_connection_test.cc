@@ -177,6 +177,54 @@ TEST(ClientConnection, GivesTheWindowBackOfTheStreamAsTheBodyIsRead) {  // the c
   world.pass(2s);
 }
 
+TEST(ClientConnection, WaitsForNoHeadBehindDataOrAnEndThatCameBeforeIt) {
+  for (const std::string& early : {data(1, "x"), data(1, "x", kEnd), data(1, "", kEnd)}) {
+    ClientWorld world;
+    world.settle();
+    const auto exchange = world.ask(world.request());
+    world.say(headers(1, {{":status", "103"}}, 0) + early);
+    base::Result<void> read = world.read_head(*exchange);
+    if (read && world.head.is_interim()) read = world.read_head(*exchange);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::protocol);
+  }
+}
+
+TEST(ClientConnection, GoesOnWhateverManyExchangesAreGivenUp) {
+  ClientWorld world;
+  world.settle();
+  for (std::int32_t id = 1; id < 1000; id += 2) {
+    const auto exchange = world.ask(world.request());
+    world.say(headers(id, kOk, 0));
+  }
+  EXPECT_TRUE(world.connection->takes_requests());
+}
+
+TEST(ClientConnection, SendsNoTargetThatWouldBeTwoWordsOfARequestLine) {
+  ClientWorld world;
+  world.settle();
+  for (const std::string_view target : {"/a HTTP/1.1 x", "/a\tb", ""}) {
+    OutgoingRequest request = world.request();
+    request.target = target;
+    auto exchange = world.connection->open(Method::get, world.arena, {});
+    const auto sent = world.now(exchange->send_head(request, {}, End::yes, kNoDeadline));
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().code, ErrorCode::invalid);
+  }
+  EXPECT_EQ(world.heard(), "");
+}
+
+TEST(ClientConnection, LetsARequestWaitForNothingOnOneThatIsOver) {
+  ClientWorld world;
+  world.settle();
+  world.peer.reset();
+  world.pass(1s);
+  auto exchange = world.connection->open(Method::get, world.arena, {});
+  EXPECT_FALSE(world.now(exchange->send_head(world.request(), {}, End::yes, kNoDeadline)));
+  EXPECT_FALSE(world.now(exchange->read_head(world.head, kNoDeadline)));
+  EXPECT_TRUE(exchange->unprocessed());
+}
+
 TEST(ClientConnection, TellsWhatAGoawayLeftUnprocessed) {
   ClientWorld world;
   world.settle();

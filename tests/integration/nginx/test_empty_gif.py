@@ -48,3 +48,8 @@ def test_the_picture(pair):
         assert client.get("/_.gif").body == answer.body
     assert (answer.status, len(answer.body), answer.body[:6]) == (200, 43, b"GIF89a")
     assert seen(pair.ours, "/_.gif", shown=("Last-Modified",))[2] == DATE
+
+
+def test_last_modified_is_told_once(pair):
+    head = pair.ours.get("/_.gif").head
+    assert head.lower().count(b"last-modified:") == 1
