@@ -18,7 +18,7 @@ std::string SsiCommand::text() const {
   std::string text(kOpening);
   text += name;
   for (const Parameter& parameter : parameters) {
-    text += fmt::format(" {}=\"{}\"", parameter.name, parameter.value);
+    text += fmt::format(" {0}={1}{2}{1}", parameter.name, parameter.quote, parameter.value);
   }
   return text + " -->";
 }
@@ -159,7 +159,7 @@ bool SsiParser::feed(char byte) {
     case State::before_value:
       if (is_space(byte)) break;
       if (byte == '"' || byte == '\'') {
-        quote_ = byte;
+        command_.parameters.back().quote = byte;
         state_ = State::value;
       } else {
         unexpected(byte, fmt::format(" before value of \"{}\" parameter",
@@ -167,7 +167,7 @@ bool SsiParser::feed(char byte) {
       }
       break;
     case State::value:
-      if (byte == quote_) {
+      if (byte == command_.parameters.back().quote) {
         state_ = State::behind_value;
         break;
       }

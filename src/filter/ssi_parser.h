@@ -18,6 +18,7 @@ struct SsiCommand {
   struct Parameter {
     std::string name;
     std::string value;  // as written: backslashes stand in it still
+    char quote = '"';  // what it stood in: the other one may be part of it
   };
   std::string name;
   std::vector<Parameter> parameters;
@@ -83,7 +84,6 @@ class SsiParser {
   std::size_t max_value_;
   State state_ = State::text;
   std::size_t opened_ = 0;  // bytes of "<!--#" that were seen
-  char quote_ = '"';
   SsiCommand command_;
   std::string failure_;
 };

@@ -81,5 +81,12 @@ TEST(SsiCommandText, IsWhatTheParserReads) {
   EXPECT_EQ(parsed(command.text(), 100), "[include virtual=/a]");
 }
 
+TEST(SsiCommandText, AValueKeepsItsQuotesSinceTheOtherKindMayBePartOfIt) {
+  SsiParser parser(256);
+  std::string_view page = R"(<!--#set var='a' value='say "b"' -->)";
+  ASSERT_EQ(parser.next(page).kind, SsiParser::Step::Kind::command);
+  EXPECT_EQ(parsed(parser.command().text(), 100), R"([set var=a value=say "b"])");
+}
+
 }  // namespace
 }  // namespace filter
