@@ -60,12 +60,10 @@ namespace detail {
 [[nodiscard]] std::size_t next_options_id() noexcept;
 }  // namespace detail
 
-/// A small number for each type of options, given on first use and the same on all threads.
+/// A small number for each type of options, given before main() begins: a request looks up a
+/// hundred, and a number that is given on first use is asked for each time whether it was given.
 template <class T>
-[[nodiscard]] std::size_t options_id() noexcept {
-  static const std::size_t id = detail::next_options_id();
-  return id;
-}
+inline const std::size_t kOptionsId = detail::next_options_id();
 
 class Level {
  public:
@@ -97,7 +95,7 @@ class Level {
   /// This level's own T, made when asked for first. Not for a T that is shared with the parent.
   template <class T>
   [[nodiscard]] T& options() {
-    const std::size_t id = options_id<T>();
+    const std::size_t id = kOptionsId<T>;
     if (found_at(id) == nullptr) set_slot(id, {std::make_shared<T>(), false});
     CHECK(!slots_[id].shared);
     return *static_cast<T*>(slots_[id].value.get());
@@ -105,7 +103,7 @@ class Level {
   /// This level's T, its own or (after resolve) the inherited one; null if nobody made one.
   template <class T>
   [[nodiscard]] const T* find() const noexcept {
-    return static_cast<const T*>(found_at(options_id<T>()));
+    return static_cast<const T*>(found_at(kOptionsId<T>));
   }
   /// The same where it is known to exist, as after resolve().
   template <class T>
@@ -117,7 +115,7 @@ class Level {
   /// Takes the parent's T instead of one of its own.
   template <class T>
   void share_from(const Level& other) {
-    const std::size_t id = options_id<T>();
+    const std::size_t id = kOptionsId<T>;
     CHECK(id < other.slots_.size());
     set_slot(id, {other.slots_[id].value, true});
   }
@@ -143,7 +141,7 @@ class Level {
   Level* parent_ = nullptr;
   const Directive* directive_ = nullptr;
   std::vector<std::unique_ptr<Level>> children_;
-  std::vector<Slot> slots_;  // by options_id
+  std::vector<Slot> slots_;  // by kOptionsId
   // What slots_ point to: each request asks a hundred times, and steps of 24 bytes are counted by
   // division.
   std::vector<const void*> found_;

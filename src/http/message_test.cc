@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "http/find_control.h"
 #include "http/list.h"
@@ -65,6 +66,25 @@ TEST(FindControl, FindsEveryControlByteAtEveryPlace) {
       const bool control = (c < 0x20 && c != '\t') || c == 0x7f;
       EXPECT_EQ(find_control(text, 0), control ? size / 2 : size);
       EXPECT_EQ(find_control(text, size / 2 + 1), size);
+      EXPECT_EQ(count_controls(text), control ? 1 : 0);
+    }
+  }
+}
+
+TEST(FindControl, GoesOnFromAnyPlace) {
+  for (std::size_t size = 0; size < 70; ++size) {
+    for (std::size_t step = 1; step < 20; ++step) {
+      std::string text(size, '\t');
+      std::vector<std::size_t> expected;
+      for (std::size_t at = step - 1; at < size; at += step) {
+        text[at] = '\r';
+        expected.push_back(at);
+      }
+      std::vector<std::size_t> found;
+      for (std::size_t at = 0; (at = find_control(text, at)) < size; ++at) found.push_back(at);
+      EXPECT_EQ(found, expected);
+      EXPECT_EQ(find_control(text, size), size);
+      EXPECT_EQ(count_controls(text), expected.size());
     }
   }
 }

@@ -20,9 +20,11 @@ std::string_view trim_blanks(std::string_view text) noexcept {
   return text;
 }
 
-// Why the name of this line does not end at a colon. `at` is its first character that is no tchar.
-Refusal refusal_of_name(std::string_view line, std::size_t at) noexcept {
+// Why this line does not begin with a name and a colon.
+Refusal refusal_of_name(std::string_view line) noexcept {
   if (line.find(':') == std::string_view::npos) return Refusal::missing_colon;
+  std::size_t at = 0;
+  while (is_token_char(line[at])) ++at;  // up to the colon at the latest
   if (is_blank(line[at])) {
     const std::size_t after = line.find_first_not_of(" \t", at);
     if (after != std::string_view::npos && line[after] == ':') return Refusal::space_before_colon;
@@ -53,16 +55,16 @@ Refusal check_transfer_encoding(std::string_view value) noexcept {
 
 Refusal parse_field_line(std::string_view line, Field& field) noexcept {
   if (line.empty() || is_blank(line.front())) return Refusal::obs_fold;
-  std::size_t colon = 0;
-  while (colon < line.size() && is_token_char(line[colon])) ++colon;
-  if (colon == line.size() || line[colon] != ':') {
-    return refusal_of_name(line, std::min(colon, line.size() - 1));
-  }
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return refusal_of_name(line);
   if (colon == 0) return Refusal::empty_name;
   field.name = line.substr(0, colon);
-  field.value = trim_blanks(line.substr(colon + 1));
   field.id = intern(field.name);
-  if (field.id == FieldName::other && is_framing_alias(field)) return Refusal::framing_alias;
+  if (field.id == FieldName::other) {  // the known names are tokens
+    if (!is_token(field.name)) return refusal_of_name(line);
+    if (is_framing_alias(field)) return Refusal::framing_alias;
+  }
+  field.value = trim_blanks(line.substr(colon + 1));
   return Refusal::none;
 }
 
