@@ -34,7 +34,7 @@ from support.ports import reserve_port  # noqa: E402
 
 
 class Scenario:
-    def __init__(self, name, words, port, *load, per="request", unit="µs", without=()):
+    def __init__(self, name, words, port, *load, per="request", unit="µs", without=(), h2=()):
         self.name = name
         self.words = words
         self.port = port
@@ -42,6 +42,7 @@ class Scenario:
         self.per = per
         self.unit = unit
         self.without = without  # proxies that have no such thing
+        self.h2 = h2  # the load is h2load's, with these arguments and this target
 
 
 SCENARIOS = [
@@ -70,6 +71,10 @@ SCENARIOS = [
              "--connections", "8", per="GB", unit="s", without=("haproxy",)),
     Scenario("static-1m-tls", "files of 1 MB over TLS", "tls", "--tls", "--target",
              "/static/1m.txt", "--connections", "8", per="GB", unit="s", without=("haproxy",)),
+    Scenario("h2-1k", "1 KB over HTTP/2 and TLS, 16 connections of 32 streams", "tls",
+             h2=("-c", "16", "-m", "32", "/")),
+    Scenario("h2-download", "1 MB downloads over HTTP/2 and TLS, 100 streams of one connection",
+             "tls", h2=("-c", "1", "-m", "100", "/1m"), per="GB", unit="s"),
     Scenario("idle", "idle TLS connections", "tls", "--tls", "--mode", "idle", per="connection",
              unit="KB"),
 ]
@@ -137,6 +142,12 @@ def session_pids(session):
             if int(fields[3]) == session and fields[0] not in "ZX":
                 found.append(int(entry.name))
     return found
+
+
+def cpu_ns(pids):
+    """The CPU time of all threads of these processes up to now."""
+    return sum(int(task.read_text().split()[0]) for pid in pids
+               for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
 def stop(process):
@@ -229,6 +240,11 @@ class Bench:
             sys.exit(f"bench: the origin did not start: {command[0]}")
 
     def load_command(self, scenario, proxy):
+        if scenario.h2:
+            *words, target = scenario.h2
+            return pinned(self.load_cores, [
+                shutil.which("h2load"), "-t", "1", *words, "-D", f"{self.options.seconds * 1000:.0f}ms",
+                "-H", ":authority: bench.test", f"https://127.0.0.1:{proxy.ports[scenario.port]}{target}"])
         words = [self.options.build / "tests/bench/bench_load", "--port", proxy.ports[scenario.port],
                  *scenario.load, "--seconds", self.options.seconds,
                  "--watch", ",".join(map(str, proxy.pids()))]
@@ -240,6 +256,8 @@ class Bench:
         """{"cost": in the scenario's unit, "rate": per second} or None if it failed."""
         if scenario.name == "idle":
             return self.measure_idle(scenario, proxy)
+        if scenario.h2:
+            return self.measure_h2(scenario, proxy)
         done = subprocess.run(self.load_command(scenario, proxy), capture_output=True, text=True,
                               check=False)
         if done.returncode != 0:
@@ -253,6 +271,22 @@ class Bench:
         cost = cpu / 1e9 / (got["bytes"] / 1e9) if scenario.per == "GB" else (
             cpu / 1e3 / got["answers"])
         return {"cost": cost, "rate": got["answers"] / got["seconds"]}
+
+    def measure_h2(self, scenario, proxy):
+        """All of a run is counted, its few handshakes too: what warms it up is a run of its own."""
+        warm = self.load_command(scenario, proxy) + ["-D", "300ms"]
+        subprocess.run(warm, capture_output=True, check=False)
+        before = cpu_ns(proxy.pids())
+        done = subprocess.run(self.load_command(scenario, proxy), capture_output=True, text=True, check=False)
+        spent = cpu_ns(proxy.pids()) - before
+        requests = re.search(r"(\d+) done, (\d+) succeeded", done.stdout)
+        data = re.search(r"\((\d+)\) data", done.stdout)
+        rate = re.search(r"finished in [^,]+, ([\d.]+) req/s", done.stdout)
+        if done.returncode != 0 or not (requests and data and rate) or requests[1] != requests[2] or (
+                int(requests[1]) == 0 or "TLSv1.3" not in done.stdout):
+            return failed(proxy, done.stdout[-300:] + done.stderr)
+        cost = spent / int(data[1]) if scenario.per == "GB" else spent / 1e3 / int(requests[1])
+        return {"cost": cost, "rate": float(rate[1])}
 
     def measure_idle(self, scenario, proxy):
         proxy.stop()  # what earlier load left in its heap must not hide what connections take
@@ -385,6 +419,9 @@ def main():
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # thousands of idle connections
     scenarios = [s for s in SCENARIOS if s.name in (options.scenario or s.name)]
+    if not shutil.which("h2load"):
+        print("bench: h2load is not there, HTTP/2 is left out", file=sys.stderr)
+        scenarios = [s for s in scenarios if not s.h2]
     proxies = chosen_proxies(options)
     report = {"proxies": {p.name: p.version() for p in proxies}, "scenarios": {}}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-bench-"))
