@@ -12,27 +12,27 @@ void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
 #else
 namespace {
 
-constexpr std::size_t kStep = 64;        // sizes are rounded up to a multiple of this
-constexpr std::size_t kClasses = 64;     // larger frames (> 4 KB) are rare and go to the heap
-constexpr std::size_t kKeptPerClass = 64;
+constexpr std::size_t kStep = 64;     // sizes are rounded up to a multiple of this
+constexpr std::size_t kClasses = 64;  // larger frames (> 4 KB) are rare and go to the heap
+constexpr std::size_t kKept = 4 * 1024 * 1024;  // bytes in all lists of a thread
 
 // A free frame's first bytes link it to the next.
 struct FreeFrame {
   FreeFrame* next;
 };
-struct FreeList {
-  FreeFrame* first = nullptr;
-  std::size_t count = 0;
+struct FreeLists {
+  std::array<FreeFrame*, kClasses> first{};
+  std::size_t room = kKept;
 };
 // constinit: no guard to pass at each use.
-constinit thread_local std::array<FreeList, kClasses> free_lists{};
+constinit thread_local FreeLists free_lists{};
 
 struct ThreadEnd {
   ~ThreadEnd() {
-    for (FreeList& list : free_lists) {
-      while (list.first != nullptr) ::operator delete(std::exchange(list.first, list.first->next));
-      list.count = kKeptPerClass;  // what is freed from now on goes to the heap
+    for (FreeFrame*& first : free_lists.first) {
+      while (first != nullptr) ::operator delete(std::exchange(first, first->next));
     }
+    free_lists.room = 0;  // what is freed from now on goes to the heap
   }
 };
 
@@ -49,20 +49,19 @@ constexpr std::size_t class_of(std::size_t size) { return (size + kStep - 1) / k
 void* allocate_frame(std::size_t size) {
   const std::size_t index = class_of(size);
   if (index >= kClasses) return ::operator new(size);
-  FreeList& list = free_lists[index];
-  if (list.first == nullptr) return allocate_from_heap(index * kStep);
-  --list.count;
-  return std::exchange(list.first, list.first->next);
+  FreeFrame*& first = free_lists.first[index];
+  if (first == nullptr) return allocate_from_heap(index * kStep);
+  free_lists.room += index * kStep;
+  return std::exchange(first, first->next);
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = class_of(size);
-  if (index >= kClasses || free_lists[index].count >= kKeptPerClass) {
-    return ::operator delete(frame);
-  }
-  FreeList& list = free_lists[index];
-  list.first = new (frame) FreeFrame{list.first};
-  ++list.count;
+  const std::size_t bytes = index * kStep;
+  if (index >= kClasses || free_lists.room < bytes) return ::operator delete(frame);
+  FreeFrame*& first = free_lists.first[index];
+  first = new (frame) FreeFrame{first};
+  free_lists.room -= bytes;
 }
 #endif
 

@@ -10,8 +10,8 @@ namespace base {
 namespace {
 
 #ifndef SALLYPORT_SANITIZED  // there every use after free is to be seen
-// What a worker needs when all of a batch of requests are in flight.
-constexpr std::size_t kKeptBlocks = 64;
+// What a worker needs when all of a batch of requests are in flight: 2 MB.
+constexpr std::size_t kKeptBlocks = 512;
 
 std::vector<std::unique_ptr<std::byte[]>>& kept_blocks() {
   thread_local std::vector<std::unique_ptr<std::byte[]>> blocks;
@@ -19,7 +19,7 @@ std::vector<std::unique_ptr<std::byte[]>>& kept_blocks() {
 }
 #endif
 
-std::unique_ptr<std::byte[]> take_first_block(std::size_t size) {
+std::unique_ptr<std::byte[]> take_block(std::size_t size) {
 #ifndef SALLYPORT_SANITIZED
   auto& kept = kept_blocks();
   if (size == Arena::kUsualBlock && !kept.empty()) {
@@ -31,14 +31,21 @@ std::unique_ptr<std::byte[]> take_first_block(std::size_t size) {
   return std::unique_ptr<std::byte[]>(new std::byte[size]);
 }
 
+void give_back(std::unique_ptr<std::byte[]> block, std::size_t size) noexcept {
+#ifndef SALLYPORT_SANITIZED
+  if (block == nullptr || size != Arena::kUsualBlock) return;
+  auto& kept = kept_blocks();
+  if (kept.size() < kKeptBlocks) kept.push_back(std::move(block));
+#else
+  static_cast<void>(size);
+#endif
+}
+
 }  // namespace
 
 Arena::~Arena() {
-#ifndef SALLYPORT_SANITIZED
-  if (first_.memory == nullptr || first_.size != kUsualBlock) return;
-  auto& kept = kept_blocks();
-  if (kept.size() < kKeptBlocks) kept.push_back(std::move(first_.memory));
-#endif
+  reset();
+  give_back(std::move(first_.memory), first_.size);
 }
 
 void* Arena::allocate_in_new_block(std::size_t size, std::size_t alignment) {
@@ -46,11 +53,12 @@ void* Arena::allocate_in_new_block(std::size_t size, std::size_t alignment) {
   Block* block = &first_;
   if (first_.memory == nullptr) {
     first_.size = std::max(needed, first_.size);
-    first_.memory = take_first_block(first_.size);
+    first_.memory = take_block(first_.size);
   } else {
-    const std::size_t last = more_.empty() ? first_.size : more_.back().size;
-    const std::size_t wanted = std::max(needed, std::min<std::size_t>(last * 2, 64 * 1024));
-    block = &more_.emplace_back(Memory(new std::byte[wanted]), wanted);
+    // As much as there is, for a second block of the same size.
+    const std::size_t all = more_.empty() ? first_.size : more_.back().size * 2;
+    const std::size_t wanted = std::max(needed, std::min<std::size_t>(all, 64 * 1024));
+    block = &more_.emplace_back(take_block(wanted), wanted);
   }
   free_ = {block->memory.get(), block->size};
   return take(padding_for(alignment), size);
@@ -81,6 +89,7 @@ std::string_view Arena::concat(std::span<const std::string_view> pieces) {
 
 void Arena::reset() noexcept {
   used_ = 0;
+  for (Block& block : more_) give_back(std::move(block.memory), block.size);
   more_.clear();
   if (first_.memory != nullptr) free_ = {first_.memory.get(), first_.size};
 }

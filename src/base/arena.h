@@ -1,5 +1,5 @@
 // Arena: memory of one exchange. Allocation moves a pointer; nothing is freed singly; reset() gives
-// everything back at once and keeps the first block for the next exchange. First blocks of the
+// everything back at once and keeps the first block for the next exchange. Blocks of the
 // usual size come from a free list of the thread, and return to the list of the thread that
 // destroys the arena.
 //
