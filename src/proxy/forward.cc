@@ -39,16 +39,21 @@ async::Task<std::optional<Answer>> Forwarder::run() {
     co_return Answer{.status = 502};
   }
   if (context_.recorder != nullptr) co_return tell_recorder();
-  if (!plan_.dynamic) co_return co_await attempts_at(context_.site.cluster(*plan_.cluster));
-  if (destination_.group != nullptr) co_return co_await attempts_at(*destination_.group);
+  cluster_ = find_cluster();
+  if (cluster_ == nullptr) co_return Answer{.status = 500};
+  co_return co_await attempts();
+}
+
+// Null: it can't be made, as the log says.
+upstream::Cluster* Forwarder::find_cluster() {
+  if (!plan_.dynamic) return &context_.site.cluster(*plan_.cluster);
+  if (destination_.group != nullptr) return destination_.group;
   auto cluster = context_.site.dynamic_clusters().find_or_make(
       destination_.authority, destination_.https ? 443 : 80, plan_.keep_alive, plan_.lookup);
-  if (!cluster) {
-    log(context_, Level::error,
-        fmt::format("{} in upstream \"{}\"", cluster.error(), destination_.authority));
-    co_return Answer{.status = 500};
-  }
-  co_return co_await attempts_at(**cluster);
+  if (cluster) return (own_cluster_ = *std::move(cluster)).get();
+  log(context_, Level::error,
+      fmt::format("{} in upstream \"{}\"", cluster.error(), destination_.authority));
+  return nullptr;
 }
 
 // Instead of a backend.
@@ -74,7 +79,7 @@ bool Forwarder::begin_anew() {
   return true;
 }
 
-async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& cluster) {
+async::Task<std::optional<Answer>> Forwarder::attempts() {
   upstream::TlsTarget tls;
   std::string preface;
   if (const auto version = *plan_.options->proxy_protocol) {
@@ -91,11 +96,10 @@ async::Task<std::optional<Answer>> Forwarder::attempts_at(upstream::Cluster& clu
     target.tls = &tls;
     target.single_use = has_own_context();
   }
-  cluster_ = &cluster;
   began_ = context_.now();
   while (true) {
     attempt_began_ = context_.now();
-    auto acquired = co_await cluster.acquire(&attempts_, target);
+    auto acquired = co_await cluster_->acquire(&attempts_, target);
     const Verdict verdict =
         acquired ? co_await attempt(*std::move(acquired)) : connect_failed(acquired.error());
     if (verdict == Verdict::done) co_return std::nullopt;

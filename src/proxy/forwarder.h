@@ -43,7 +43,8 @@ class Forwarder {
   // forward.cc: the steps, and the attempts one after the other.
   [[nodiscard]] std::optional<Answer> tell_recorder();
   [[nodiscard]] bool begin_anew();
-  async::Task<std::optional<Answer>> attempts_at(upstream::Cluster& cluster);
+  [[nodiscard]] upstream::Cluster* find_cluster();
+  async::Task<std::optional<Answer>> attempts();
   [[nodiscard]] bool may_repeat() const noexcept;
   [[nodiscard]] bool has_whole_request() const noexcept;
   [[nodiscard]] bool may_ask_another() const noexcept;
@@ -112,6 +113,7 @@ class Forwarder {
   std::optional<base::Error> pump_error_;
   std::optional<ClientWatch> watch_;  // while an attempt lasts and nothing is read from the client
   upstream::Cluster* cluster_ = nullptr;
+  std::shared_ptr<upstream::Cluster> own_cluster_;  // cluster_, if variables made it
   base::TimePoint began_{};  // the first attempt
   base::TimePoint attempt_began_{};
   base::TimePoint pumped_at_{};  // when the whole request was sent, if pump() did it

@@ -161,8 +161,9 @@ void tell_file(Context& context, const content::StaticPlan& plan) {
   context.tell(Recorder::Step::file, path ? path->shown : "no file can have such a name");
 }
 
-// A file, where the location has a root.
-async::Task<Step> serve_file(Context& context) {
+// A file, where the location has a root. Not inlined, as reply(): its frame would be part of the
+// frame of every request, for as long as that lasts.
+[[gnu::noinline]] async::Task<Step> serve_file(Context& context) {
   const auto* plan = context.level->find<content::StaticPlan>();
   if (plan == nullptr) {
     context.tell(Recorder::Step::answer, "404: neither proxy_pass nor root holds here");
@@ -252,7 +253,7 @@ Step route(Context& context) {
 }
 
 // What is answered instead of content.
-async::Task<void> reply(Context& context, Answer answer) {
+[[gnu::noinline]] async::Task<void> reply(Context& context, Answer answer) {
   if (const Step failed = failed_evaluation(context)) answer = *failed;
   const unsigned shown =
       answer.has_text ? context.forced_status.value_or(answer.status) : answer.status;

@@ -235,7 +235,7 @@ bool Cluster::lacks_primaries() const noexcept {
          });
 }
 
-async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
+[[gnu::noinline]] async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
   base::Result<void> outcome = base::fail(ErrorCode::not_found);
   // All are being asked for since refresh_names(): the waits overlap, and the first answer will do.
   for (std::size_t i = 0; i < names_.size() && lacks_primaries(); ++i) {
@@ -253,7 +253,7 @@ async::Task<base::Result<void>> Cluster::learn_names(base::Deadline deadline) {
   co_return outcome;
 }
 
-async::Task<base::Result<void>> Cluster::catch_up(base::Deadline deadline) {
+[[gnu::noinline]] async::Task<base::Result<void>> Cluster::catch_up(base::Deadline deadline) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (!names_.at(i).outdated) continue;
     const auto answer = co_await resolve(i, deadline);
@@ -389,7 +389,7 @@ async::Task<void> Cluster::run_second(Race* race, const Peer* first, const Attem
 }
 
 /// Afterwards `lease` is the winner's.
-async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect_in_race(
+[[gnu::noinline]] async::Task<base::Result<std::unique_ptr<io::Stream>>> Cluster::connect_in_race(
     Lease* lease, Attempts* attempts, const Target* target, base::Deadline deadline,
     std::string* sentence) {
   Race race(co_await async::current_scope(), deadline, target->socket);
@@ -457,7 +457,9 @@ async::Task<std::expected<Transport, Failure>> Cluster::make_transport(Lease* le
   co_return transport;
 }
 
-async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts, Target target) {
+// Not inlined: its frame, which is large, would be made part of every acquire's.
+[[gnu::noinline]] async::Task<Acquired> Cluster::open(Lease lease, Attempts* attempts,
+                                                      Target target) {
   auto transport = co_await make_transport(&lease, attempts, &target);
   if (!transport) co_return std::unexpected(std::move(transport.error()));
   lease.connection_ =

@@ -38,7 +38,6 @@ async::Task<base::Result<void>> ClientExchange::read_head(ResponseHead& head,
   CHECK(!body_);
   head_begin_ = head_end_;
   parser_.reset();
-  in_.grow(io::Buffer::kSmall);
   while (true) {
     const HeadProgress progress = parser_.feed(in_.readable().substr(head_begin_), head);
     if (progress.done()) {
@@ -49,7 +48,7 @@ async::Task<base::Result<void>> ClientExchange::read_head(ResponseHead& head,
       refusal_ = progress.refusal;
       co_return base::fail(ErrorCode::protocol, explain(progress.refusal));
     }
-    if (in_.full()) {
+    if (in_.full() && !in_.empty()) {
       // Interim responses count, too: a backend can't make this grow without end.
       if (in_.capacity() >= head_begin_ + max_head_ || in_.capacity() >= 4 * max_head_) {
         refusal_ = Refusal::head_too_large;
@@ -57,10 +56,18 @@ async::Task<base::Result<void>> ClientExchange::read_head(ResponseHead& head,
       }
       in_.grow(in_.capacity() * 2);
     }
-    CO_TRY(const std::size_t count, co_await io::read(stream_, in_.writable(), deadline));
-    if (count == 0) co_return base::fail(ErrorCode::end_of_stream, "the response was cut off");
-    in_.commit(count);
-    received_ += count;
+    // No buffer while nothing comes: many requests may wait for slow backends.
+    CO_TRY_VOID(co_await io::ready(stream_, io::Direction::read, deadline, io::Waiting::busy));
+    in_.grow(io::Buffer::kSmall);
+    const auto count = stream_.try_read(in_.writable());
+    if (!count && count.error().is(ErrorCode::would_block)) {
+      if (in_.empty()) in_.release();
+      continue;
+    }
+    if (!count) co_return base::fail(count.error());
+    if (*count == 0) co_return base::fail(ErrorCode::end_of_stream, "the response was cut off");
+    in_.commit(*count);
+    received_ += *count;
   }
 }
 
