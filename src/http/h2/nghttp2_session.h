@@ -4,7 +4,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include <array>
+#include <vector>
 
 #include "http/h2/session.h"
 #include "io/buffer.h"
@@ -19,7 +19,8 @@ struct Session::Nghttp2 {
   bool shared_window = false;  // of the connection: given back as data comes, not as it is read
   std::int32_t last_begun = 0;  // the highest stream that the client has begun
   bool goaway_sent = false;     // from now on streams that it begins are ignored
-  std::array<std::int32_t, 256> own_resets{};  // the last ones: frames for them are on the way
+  static constexpr std::size_t kOwnResets = 256;
+  std::vector<std::int32_t> own_resets;  // the last kOwnResets: frames for them are on the way
   std::size_t own_reset_count = 0;
   std::size_t decoded_for_nobody = 0;  // of the header block that comes, if its stream is refused
   bool cut_by_window = false;  // of the DATA frame that is being made
@@ -28,6 +29,7 @@ struct Session::Nghttp2 {
     return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
   void append(std::string_view bytes);
+  void note_own_reset(std::int32_t id);
   /// Gives the window back of what a stream has received. A backend's connection serves many
   /// clients: one that reads slowly holds up its own stream alone.
   void consume(std::int32_t id, std::size_t size) const noexcept;

@@ -2,9 +2,11 @@
 // head; goes when nghttp2 has closed the stream and its handler has returned.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "async/frame_pool.h"
 #include "async/intrusive_list.h"
 #include "base/arena.h"
 #include "http/h2/field_rules.h"
@@ -39,6 +41,10 @@ class ServerRequest final : public ServerStream,
 
   ServerRequest(Connection& connection, ServerConnection& shown, Owner& owner, std::int32_t id);
   ~ServerRequest() override;
+  static void* operator new(std::size_t size) { return async::allocate_frame(size); }
+  static void operator delete(void* request, std::size_t size) noexcept {
+    async::free_frame(request, size);
+  }
 
   // ServerStream
   [[nodiscard]] std::int32_t id() const noexcept override { return Stream::id(); }

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "http/h2/frame_watch.h"
 #include "http/h2/nghttp2_session.h"
+#include "http/h2/session_memory.h"
 #include "http/h2/stream.h"
 
 namespace http::h2 {
@@ -168,7 +169,7 @@ int on_frame_send(nghttp2_session* /*session*/, const nghttp2_frame* frame, void
       break;
     case NGHTTP2_RST_STREAM: {
       const Stream* stream = state.stream(frame->hd.stream_id);
-      state.own_resets[state.own_reset_count++ % state.own_resets.size()] = frame->hd.stream_id;
+      state.note_own_reset(frame->hd.stream_id);
       state.owner->on_reset_sent(stream != nullptr && stream->reset_is_own());
       break;
     }
@@ -272,6 +273,12 @@ void Session::Nghttp2::append(std::string_view bytes) {
   out->append(bytes);
 }
 
+void Session::Nghttp2::note_own_reset(std::int32_t id) {
+  const std::size_t place = own_reset_count++ % kOwnResets;
+  if (place == own_resets.size()) return own_resets.push_back(id);
+  own_resets[place] = id;
+}
+
 nghttp2_data_provider Session::Nghttp2::data_of(Stream& stream) noexcept {
   nghttp2_data_provider provider{};
   provider.source.ptr = &stream;
@@ -292,8 +299,13 @@ Session::Session(Side side, const Limits& limits, SessionOwner& owner)
   nghttp2_->shared_window = side == Side::client;
   nghttp2_->owner = &owner;
   const auto make =
-      side == Side::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  CHECK(make(&nghttp2_->session, callbacks(), nghttp2_.get(), options()) == 0);
+      side == Side::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  nghttp2_mem memory{.mem_user_data = nullptr,
+                     .malloc = allocate_for_session,
+                     .free = free_of_session,
+                     .calloc = allocate_zeroed_for_session,
+                     .realloc = reallocate_for_session};
+  CHECK(make(&nghttp2_->session, callbacks(), nghttp2_.get(), options(), &memory) == 0);
   submit_settings(nghttp2_->session, side, limits);
 }
 
