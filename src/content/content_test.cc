@@ -46,7 +46,8 @@ TEST(ErrorPage, IsThereForRedirects) {
 }
 
 TEST(ErrorPage, IsEmptyForStatusesWithoutOne) {
-  for (const unsigned status : {0U, 100U, 200U, 204U, 300U, 304U, 418U, 444U, 599U, 600U, 999U}) {
+  for (const unsigned status : {0U, 100U, 200U, 204U, 300U, 304U, 417U, 418U, 422U, 425U, 426U,
+                                431U, 451U, 444U, 599U, 600U, 999U}) {
     EXPECT_EQ(error_page(status, false), "") << status;
     EXPECT_EQ(error_page(status, true), "") << status;
   }

@@ -91,6 +91,13 @@ std::string_view error_title(unsigned status) noexcept {
     case 495: return "400 The SSL certificate error";
     case 496: return "400 No required SSL certificate was sent";
     case 497: return "400 The plain HTTP request was sent to HTTPS port";
+    case 498: return "404 Not Found";  // as nginx's table has it
+    case 417:  // nginx sends these without a page
+    case 422:
+    case 425:
+    case 426:
+    case 431:
+    case 451: return {};
     default: return status >= 300 ? text_with_code(status) : std::string_view{};
   }
 }

@@ -160,6 +160,10 @@ void tell_denied(Context& context) {
   context.count(Counter::access_denied);
 }
 
+Answer refused_by_limit(const LimitVerdict& verdict) {
+  return {.status = verdict.status, .close_silently = closes_silently(verdict.status)};
+}
+
 }  // namespace
 
 void apply_limit_except(Context& context) noexcept {
@@ -182,7 +186,7 @@ async::Task<Step> keep_limits(Context& context) {
   if (verdict.kind == LimitVerdict::Kind::refuse) {
     context.tell(Recorder::Step::limits, "refused by limit_req");
     context.count(Counter::limit_req);
-    co_return Answer{.status = verdict.status};
+    co_return refused_by_limit(verdict);
   }
   if (verdict.kind == LimitVerdict::Kind::delay) {
     context.count(Counter::requests_delayed);
@@ -194,7 +198,7 @@ async::Task<Step> keep_limits(Context& context) {
   context.tell(Recorder::Step::limits, refused ? "refused by limit_conn" : "passed");
   if (!refused) co_return std::nullopt;
   context.count(Counter::limit_conn);
-  co_return Answer{.status = verdict.status};
+  co_return refused_by_limit(verdict);
 }
 
 bool is_restricted(const Context& context) noexcept {

@@ -157,11 +157,18 @@ struct Answer {
   bool has_text = false;
   std::string_view type{};  // of the text; empty: default_type
   std::string_view location{};  // of a redirect
+  bool has_location = false;  // although it may be empty
   std::string_view content_range{};  // of a 416
   std::string_view last_modified{};
   std::string_view authenticate{};  // of a 401: WWW-Authenticate
   bool close_silently = false;  // no response at all
 };
+
+/// Statuses of the configuration that nginx ends a connection for, without an answer, an error page
+/// or a redirect: the log alone has them. A text that is written for one is sent.
+[[nodiscard]] constexpr bool closes_silently(unsigned status) noexcept {
+  return status == 408 || status == 444 || status == 499;
+}
 
 /// If values with variables could not be evaluated since this was asked last: says so in the error
 /// log, counts it, and gives what the request must end with; nothing for what nginx lets pass.

@@ -264,13 +264,13 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
   if (!answer.last_modified.empty() && (response.status == 200 || response.status == 304)) {
     fits = fits && response.fields.add(FieldName::last_modified, answer.last_modified);
   }
-  const bool tells_length = exchange.request.method == http::Method::head && !body.empty() &&
-                            !http::status_has_no_body(response.status);
+  const bool tells_length =
+      exchange.request.method == http::Method::head && !http::status_has_no_body(response.status);
   if (tells_length) {
     fits = fits && response.fields.add(FieldName::content_length,
                                        base::decimal(body.size(), exchange.arena));
   }
-  if (!answer.location.empty()) {
+  if (answer.has_location || !answer.location.empty()) {
     fits = fits && response.fields.add(
                        FieldName::location,
                        content::absolute_location(answer.location, exchange,

@@ -51,7 +51,7 @@ class RewriteHost final : public script::Host {
 
 Answer answer_of(Context& context, const script::Return& said) {
   exchange::Exchange& exchange = context.exchange;
-  Answer answer{.status = said.status, .close_silently = said.status == 444};
+  Answer answer{.status = said.status};
   const std::string_view text = said.text.evaluate(exchange);
   if (context.recorder != nullptr) {
     context.tell(
@@ -60,9 +60,12 @@ Answer answer_of(Context& context, const script::Return& said) {
   }
   if (said.is_redirect) {
     answer.location = text;
+    answer.has_location = true;
   } else if (said.has_text) {
     answer.text = text;
     answer.has_text = true;
+  } else {
+    answer.close_silently = closes_silently(said.status);
   }
   return answer;
 }

@@ -57,7 +57,7 @@ std::optional<Answer> try_files(Context& context) {
     }
   }
   if (tries->status)
-    return Answer{.status = *tries->status, .close_silently = *tries->status == 444};
+    return Answer{.status = *tries->status, .close_silently = closes_silently(*tries->status)};
   return go_to(context, tries->fallback.evaluate(exchange));
 }
 

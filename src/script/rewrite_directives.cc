@@ -57,8 +57,8 @@ void set_return(Binding& binding) {
                        "and smaller ones do not exist: 200 to 999");
   }
   ReturnAsWritten made{.status = *status, .text = {}};
+  made.is_redirect = is_redirect_status(*status);  // without a URL its Location is empty
   if (binding.count() == 2) {
-    made.is_redirect = is_redirect_status(*status);
     made.text = binding.word(1);
     // nginx takes an empty text of an error for none, and shows the error's page.
     made.has_text = !made.is_redirect && !(*status >= 400 && made.text.text.empty());

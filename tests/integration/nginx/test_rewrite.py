@@ -3,6 +3,7 @@ import pytest
 
 from support.backend import response
 from support.compare import Pair
+from support.waiting import wait_for
 
 SERVERS = r"""
     error_log logs/error.log info;
@@ -279,3 +280,75 @@ def test_mistakes_are_told_as_nginx_tells_them(sallyport, nginx, directive, comp
     theirs.configure(text)
     refused = theirs.run("-t")
     assert refused.returncode == 1
+
+
+CODES = [200, 201, 202, 204, 205, 206, 226, 300, 301, 302, 303, 305, 306, 307, 308, 310, 399, 400, 401,
+         402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 425,
+         426, 428, 429, 430, 431, 444, 450, 451, 493, 494, 495, 496, 497, 498, 499, 500, 501, 502, 503,
+         504, 505, 507, 508, 511, 599, 600, 999]
+FORMS = {"code": "", "empty": " ''", "text": " text", "none": " $arg_none"}
+
+
+@pytest.fixture(scope="module")
+def codes(shared_sallyport, shared_nginx, shared_open_folder):
+    returns = "".join(f"location = /{name}/{code} {{ return {code}{text}; }}\n"
+                      for name, text in FORMS.items() for code in CODES)
+    text = f"""
+        log_format code "$status $request_uri";
+        error_page 408 444 /never;
+        limit_req_zone one zone=one:64k rate=1r/m;
+        server {{
+            listen 127.0.0.1:@port:http@;
+            access_log @dir@/logs/codes.log code;
+            {returns}
+            location = /never {{ return 200 never; }}
+            location = /tried {{ root @place@; try_files /none =408; }}
+            location = /limited {{ limit_req zone=one; limit_req_status 444; root @place@; }}
+        }}
+    """
+    return Pair(shared_sallyport, shared_nginx, text, shared_open_folder)
+
+
+def outcome(program, method, target):
+    """Status (None: closed without an answer), body without the name below an error's page, fields that
+    tell what follows, whether the connection is closed; and what the log says of it."""
+    with program.client() as client:
+        client.send(f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"
+                    "GET /never HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        received = client.receive_all()
+    heads = received.split(b"HTTP/1.1 ")[1:]
+    answers = []
+    for text in heads:
+        head, _, body = text.partition(b"\r\n\r\n")
+        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        page = b"<hr>" in body or (method == "HEAD" and fields.get(b"content-type") == b"text/html")
+        shown = {name: fields.get(name) for name in (b"content-type", b"location", b"connection")}
+        if fields.get(b"connection") == b"keep-alive":
+            shown[b"connection"] = None  # nginx says what HTTP/1.1 means anyway
+        if not page:
+            shown[b"content-length"] = fields.get(b"content-length")
+        answers.append((head[:3], body.partition(b"<hr>")[0], shown))
+    return answers
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_every_code_is_answered_as_by_nginx(codes, form, method):
+    for code in CODES:
+        target = f"/{form}/{code}"
+        assert outcome(codes.ours, method, target) == outcome(codes.nginx, method, target), target
+
+
+@pytest.mark.parametrize("target, status", [
+    ("/code/408", "408"), ("/code/444", "444"), ("/code/499", "499"), ("/empty/408", "408"),
+    ("/tried", "408")])
+def test_some_codes_close_the_connection_and_are_logged(codes, target, status):
+    for program in (codes.ours, codes.nginx):
+        assert outcome(program, "GET", target + "?logged") == []
+        wait_for(lambda: f"{status} {target}?logged" in program.lines("logs/codes.log"), "the log's line")
+
+
+def test_a_limit_may_close_connections(codes):
+    for program in (codes.ours, codes.nginx):
+        assert outcome(program, "GET", "/limited")[0][0] == b"404"
+        assert outcome(program, "GET", "/limited") == []
