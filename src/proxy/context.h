@@ -77,11 +77,13 @@ struct Context {
   bool head_only = false;  // of a subrequest: nobody wants the body
   bool leaves_error_pages = false;  // of a subrequest: its parent has something better to show
   guard::ConnectionSlots slots{};  // in limit_conn's zones
-  std::unique_ptr<http::Responder> filtered{};  // in front of `direct`, if body filters take part
+  std::unique_ptr<http::Responder> limited{};  // in front of `direct`, if there is a limit_rate
+  std::unique_ptr<http::Responder> filtered{};  // in front of both, if body filters take part
 
   /// The response's way to the client.
   [[nodiscard]] http::Responder& responder() const noexcept {
-    return filtered != nullptr ? *filtered : direct;
+    if (filtered != nullptr) return *filtered;
+    return limited != nullptr ? *limited : direct;
   }
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
   /// The server's, since the path is made canonical before there is a location.
@@ -105,6 +107,7 @@ struct Context {
   }
   [[nodiscard]] Pace::Limits send_pace() const {
     const ClientOptions& options = client_options();
+    if (limited != nullptr) return {*options.send_timeout, 0};  // it waits, and measures by itself
     return {*options.send_timeout, rate_of(options.send_min_rate)};
   }
   [[nodiscard]] base::TimePoint now() const noexcept { return worker.loop.now(); }

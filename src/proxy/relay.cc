@@ -40,8 +40,7 @@ class ResponseRelay {
         buffering_(context.buffering.value_or(*plan.options->buffering)),
         pass_trailers_(plan.pass_trailers),
         read_timeout_(*plan.options->read_timeout),
-        pace_(context.send_pace()),
-        to_client_(response_rate(context)) {
+        pace_(context.send_pace()) {
     if (buffering_ && !plan.limit_rate.is_empty()) {
       from_backend_ = RateLimit(size_of(plan.limit_rate, context.exchange), 0, context.now());
     }
@@ -56,12 +55,7 @@ class ResponseRelay {
       piece = cut(**first);
     }
     body_.notice_end();
-    CO_TRY(const std::uint64_t with_head,
-           co_await take_turn(context_.worker.loop, to_client_, piece.size()));
-    const std::string_view rest = piece.substr(with_head);
-    piece = piece.substr(0, with_head);
-    const bool whole =
-        rest.empty() && body_.ended() && body_.trailers().empty() && !has_trailers(context_);
+    const bool whole = body_.ended() && body_.trailers().empty() && !has_trailers(context_);
     const base::TimePoint began = context_.now();
     CO_TRY_VOID(from_client(
         co_await context_.responder().send_head(context_.exchange.response, piece,
@@ -69,8 +63,6 @@ class ResponseRelay {
         began, piece.size()));
     if (whole) co_return base::Result<void>{};
     if (context_.head_only) co_return drop_received();
-    to_client_.moved(with_head);
-    CO_TRY_VOID(co_await send_on(rest));
     while (!body_.ended()) {
       CO_TRY_VOID(co_await take_turn(context_.worker.loop, from_backend_, 1));
       auto read = co_await body_.read(context_.now() + read_timeout_);
@@ -123,24 +115,11 @@ class ResponseRelay {
         out = buffer.readable();
       }
       from_backend_.moved(out.size() - std::min(out.size(), piece.size()));  // what was gathered
-      CO_TRY_VOID(co_await send_on(out));
-      piece = next;
-    }
-    co_return base::Result<void>{};
-  }
-
-  // No faster than limit_rate.
-  async::Task<base::Result<void>> send_on(std::string_view text) {
-    while (!text.empty()) {
-      CO_TRY(const std::uint64_t count,
-             co_await take_turn(context_.worker.loop, to_client_, text.size()));
-      const std::string_view out = text.substr(0, count);
       const base::TimePoint began = context_.now();
       CO_TRY_VOID(
           from_client(co_await context_.responder().send_body(out, End::no, patience(out.size())),
                       began, out.size()));
-      to_client_.moved(count);
-      text.remove_prefix(count);
+      piece = next;
     }
     co_return base::Result<void>{};
   }
@@ -170,7 +149,6 @@ class ResponseRelay {
   std::uint64_t position_ = 0;  // in the backend's body, while context_.only
   std::chrono::milliseconds read_timeout_;
   Pace pace_;
-  RateLimit to_client_;
   RateLimit from_backend_;
 };
 

@@ -15,6 +15,8 @@
 #include "proxy/accel.h"
 #include "proxy/forced_range.h"
 #include "proxy/http2_options.h"
+#include "proxy/limit_rate.h"
+#include "proxy/limited_responder.h"
 #include "proxy/old_browser.h"
 #include "proxy/outgoing.h"
 #include "proxy/response_filters.h"
@@ -122,10 +124,24 @@ void choose_framing(Context& context) {
   }
 }
 
+// Of a response that was begun and not sent.
+void forget_filters(Context& context) {
+  context.filtered.reset();
+  context.limited.reset();
+}
+
+void start_limit(Context& context) {
+  const RateLimit limit = response_rate(context);
+  if (!limit.limited()) return;
+  context.limited = std::make_unique<LimitedResponder>(context.direct, context.worker.loop, limit,
+                                                       context.send_pace());
+}
+
 // What every response has behind the fields that are its own. `between` is for body filters.
 bool finish_head(Context& context, http::Then between) {
-  context.filtered.reset();  // of a response that was begun and not sent
+  forget_filters(context);
   choose_framing(context);
+  start_limit(context);
   if (context.exchange.request.version == http::Version::http_2) {
     context.direct.limit_frames(*context.level->get<Http2Options>().chunk_size);
   }
@@ -296,7 +312,7 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
     body = content::error_page(500, tokens);
     static_cast<void>(response.fields.add(FieldName::content_type, "text/html"));
     response.body = framing_of(body);
-    context.filtered.reset();
+    forget_filters(context);
     choose_framing(context);
   }
   // nginx's own codes (494 to 497) are 400s, in the log, too, unless the configuration has written

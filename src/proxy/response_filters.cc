@@ -125,7 +125,7 @@ bool start_filters(Context& context, http::Then between) {
   }
   if (filters.empty() || !filter::has_body(context.exchange)) return true;
   context.filtered = std::make_unique<FilteringResponder>(
-      context.direct, context.worker.loop, std::move(filters), context.send_pace(), between,
+      context.responder(), context.worker.loop, std::move(filters), context.send_pace(), between,
       [&context](const base::Error& error) { filter_failed(context, error); });
   return true;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "io/event_loop.h"
-#include "proxy/limit_rate.h"
 #include "proxy/relay.h"
 #include "proxy/response.h"
 #include "proxy/static_file.h"
@@ -34,7 +33,6 @@ class Sender {
       : context_(context),
         to_send_(to_send),
         pace_(context.send_pace()),
-        limit_(response_rate(context)),
         by_kernel_(plan.sendfile && context.responder().sends_files() && !has_trailers(context)) {}
 
   async::Task<base::Result<void>> run() {
@@ -102,34 +100,20 @@ class Sender {
 
   async::Task<base::Result<void>> send_by_kernel(ByteRange range) {
     while (range.first < range.end) {
-      CO_TRY(const std::uint64_t count,
-             co_await take_turn(context_.worker.loop, limit_,
-                                std::min(range.end - range.first, kTurn - turn_)));
+      const std::uint64_t count = std::min(range.end - range.first, kTurn - turn_);
       const base::TimePoint began = context_.now();
       const auto sent = co_await context_.responder().send_file(
           {.file = to_send_.file.descriptor(), .offset = range.first, .count = count},
           pace_.patience(began, count));
       if (!sent && sent.error().is(ErrorCode::end_of_stream)) file_failed_ = true;
       CO_TRY_VOID(account(sent, began, count));
-      limit_.moved(count);
       range.first += count;
       CO_TRY_VOID(co_await yield(count));
     }
     co_return base::Result<void>{};
   }
 
-  // No faster than limit_rate.
   async::Task<base::Result<void>> flush(End end) {
-    if (limit_.limited()) {
-      while (true) {
-        const std::string_view all = buffer_.readable();
-        CO_TRY(const std::uint64_t count,
-               co_await take_turn(context_.worker.loop, limit_, all.size()));
-        if (count == all.size()) break;
-        CO_TRY_VOID(co_await send(all.substr(0, count), End::no));
-        buffer_.consume(count);
-      }
-    }
     const std::size_t count = buffer_.size();
     CO_TRY_VOID(co_await send(buffer_.readable(), end));
     buffer_.clear();
@@ -147,9 +131,7 @@ class Sender {
     } else if (!bytes.empty() || end == End::yes) {
       sent = co_await responder.send_body(bytes, end, pace_.patience(began, bytes.size()));
     }
-    CO_TRY_VOID(account(sent, began, bytes.size()));
-    limit_.moved(bytes.size());
-    co_return base::Result<void>{};
+    co_return account(sent, began, bytes.size());
   }
 
   async::Task<base::Result<void>> yield(std::uint64_t sent) {
@@ -166,7 +148,8 @@ class Sender {
     if (sent) {
       pace_.account(waited, bytes);
     } else {
-      too_slow_ = sent.error().is(ErrorCode::timed_out) && pace_.is_too_slow(waited, bytes);
+      too_slow_ = sent.error().is(ErrorCode::timed_out) &&
+                  (pace_.is_too_slow(waited, bytes) || sent.error().context == kBelowSendRate);
     }
     return sent;
   }
@@ -174,7 +157,6 @@ class Sender {
   Context& context_;
   const FileToSend& to_send_;
   Pace pace_;
-  RateLimit limit_;
   const bool by_kernel_;
   bool file_failed_ = false;
   bool too_slow_ = false;

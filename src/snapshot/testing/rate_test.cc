@@ -92,6 +92,52 @@ TEST(LimitRate, IsNotTheBackendsToSayWhereItIsIgnored) {
   EXPECT_EQ(received.find("X-Accel"), std::string::npos);  // hidden all the same
 }
 
+// Each byte of the backend's becomes five: what is limited is what is sent.
+TEST(LimitRate, CountsWhatFiltersMake) {
+  ProxyWorld world(with_location(
+      "limit_rate 1000; sub_filter x yyyyy; sub_filter_once off; sub_filter_types *;"));
+  Peer client = world.connect();
+  client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");  // no chunks
+  world.backend().send(answer(1000));
+  expect_pace(world, client, 1000, 5000);
+}
+
+TEST(LimitRate, CountsWhatCompressionLeaves) {
+  ProxyWorld world(with_location("limit_rate 1000; gzip on; gzip_types *; gzip_http_version 1.0;"));
+  Peer client = world.connect();
+  client.send("GET / HTTP/1.0\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+  world.backend().send(answer(50'000));
+  EXPECT_GT(body_of(client.received()), 50U);
+  EXPECT_TRUE(client.is_over());
+}
+
+TEST(LimitRate, HoldsForTextsOfTheConfiguration) {
+  ProxyWorld world(
+      "http { server { listen 127.0.0.1:8000; location / { limit_rate 1000; return "
+      "200 " +
+      std::string(3000, 'x') + "; } } }");
+  Peer client = world.connect();
+  client.send(kGet);
+  expect_pace(world, client, 1000, 3000);
+}
+
+TEST(LimitRate, IsTheLocationsToSet) {
+  ProxyWorld world(with_location("set $limit_rate 1000; limit_rate 10;"));
+  Peer client = world.connect();
+  client.send(kGet);
+  world.backend().send(answer(3000));
+  expect_pace(world, client, 1000, 3000);
+}
+
+// The time that the limit takes is not the client's.
+TEST(LimitRate, DoesNotMakeAClientTooSlow) {
+  ProxyWorld world(with_location("limit_rate 1000; send_min_rate 2000; send_timeout 2s;"));
+  Peer client = world.connect();
+  client.send(kGet);
+  world.backend().send(answer(20'000));
+  expect_pace(world, client, 1000, 20'000);
+}
+
 TEST(LimitRate, OfBackendsHoldsWhileBuffering) {
   ProxyWorld world(with_location("proxy_limit_rate 1000;"));
   Peer client = world.connect();
