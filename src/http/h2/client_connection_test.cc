@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "http/h2/server_test.h"
+#include "http/h2/client_test.h"
 
 namespace http::h2 {
 namespace {
@@ -14,113 +14,6 @@ using base::ErrorCode;
 using base::kNoDeadline;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct ClientWorld : ClientConnection::Owner {
-  io::testing::FakeClock clock;
-  io::EventLoop loop{clock};
-  async::Executor::Use use{loop.executor()};
-  observe::CounterLayout layout;
-  observe::Counters counters{layout};
-  async::Scope scope;
-  base::Arena arena;
-  Listener listener;
-  ClientOptions options;
-  std::unique_ptr<io::Stream> peer;
-  std::unique_ptr<ClientConnection> connection;
-  ResponseHead head{arena};
-  int changes = 0;
-  bool ended = false;
-
-  explicit ClientWorld(const ClientOptions& wanted = {}) : options(wanted) {
-    auto [ours, theirs] = io::testing::make_pipe(loop);
-    peer = std::move(theirs);
-    connection = std::make_unique<ClientConnection>(std::move(ours), options, counters, *this);
-    scope.spawn(run());
-    loop.run_until_idle();
-    std::string preface_and_settings = heard_bytes();
-    EXPECT_TRUE(preface_and_settings.starts_with(kPreface));
-  }
-  virtual ~ClientWorld() {
-    scope.request_stop();
-    loop.run_until_idle();
-  }
-  void on_change() noexcept override { ++changes; }
-
-  std::string heard_bytes() {
-    std::string all;
-    std::array<char, 4096> room{};
-    loop.run_until_idle();
-    while (true) {
-      const auto count = peer->try_read(room);
-      if (!count || *count == 0) break;
-      all.append(room.data(), *count);
-      loop.run_until_idle();
-    }
-    return all;
-  }
-  std::string heard() {
-    std::string text;
-    for (const HeardFrame& each : listener.frames(heard_bytes())) {
-      text += listener.text_of(each) + "\n";
-    }
-    return text;
-  }
-  void say(const std::string& text) {
-    const iovec piece = io::piece_of(text);
-    EXPECT_EQ(peer->try_write({&piece, 1}).value_or(0), text.size());
-    loop.run_until_idle();
-  }
-  void settle(std::string_view settings = {}) {
-    say(frame(FrameType::settings, 0, 0, settings));
-    static_cast<void>(heard());
-  }
-  template <class T>
-  async::Task<void> keep(async::Task<T> task, std::optional<T>* into) {
-    into->emplace(co_await std::move(task));
-  }
-  template <class T>
-  void start(async::Task<T> task, std::optional<T>& into) {
-    scope.spawn(keep(std::move(task), &into));
-    loop.run_until_idle();
-  }
-  template <class T>
-  T now(async::Task<T> task) {
-    std::optional<T> result;
-    start(std::move(task), result);
-    CHECK(result.has_value());
-    return *std::move(result);
-  }
-  std::unique_ptr<ClientExchange> ask(const OutgoingRequest& request, End end = End::yes,
-                                      Method method = Method::get) {
-    auto exchange = connection->open(method, arena, {});
-    EXPECT_TRUE(now(exchange->send_head(request, {}, end, kNoDeadline)));
-    return exchange;
-  }
-  OutgoingRequest request(std::string_view method = "GET") {
-    OutgoingRequest made(arena);
-    made.method = method;
-    made.target = "/a";
-    made.scheme = "http";
-    CHECK(made.fields.add(FieldName::host, "b.test"));
-    return made;
-  }
-  base::Result<void> read_head(ClientExchange& exchange) {
-    return now(exchange.read_head(head, clock.now()));
-  }
-  void pass(base::Duration time) {
-    clock.advance(time);
-    loop.run_until_idle();
-    loop.run_until_idle();
-  }
-
- private:
-  async::Task<void> run() {
-    co_await connection->run();
-    ended = true;
-  }
-};
-
-const Pairs kOk{{":status", "200"}};
 
 TEST(ClientConnection, TranslatesARequestAndItsAnswer) {
   ClientWorld world;
