@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "http/h2/server_connection.h"
 #include "http/h2/server_stream.h"
+#include "input.h"
 #include "io/socket.h"
 #include "io/testing/fake_clock.h"
 #include "io/testing/pipe.h"
@@ -24,27 +25,6 @@ using base::kNoDeadline;
 using http::h2::ServerStream;
 
 constexpr std::uint32_t kMaxStreams = 8;
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) noexcept
-      : rest_(reinterpret_cast<const char*>(data), size) {}
-  [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
-  std::uint8_t byte() noexcept {
-    if (rest_.empty()) return 0;
-    const auto value = static_cast<std::uint8_t>(rest_.front());
-    rest_.remove_prefix(1);
-    return value;
-  }
-  std::string_view text(std::size_t size) noexcept {
-    const std::string_view taken = rest_.substr(0, size);
-    rest_.remove_prefix(taken.size());
-    return taken;
-  }
-
- private:
-  std::string_view rest_;
-};
 
 std::string number(std::size_t value, int bytes) {
   std::string text;
