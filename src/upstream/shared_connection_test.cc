@@ -236,6 +236,37 @@ TEST(SharedConnection, EndsAfterItsLastLeaseWhenTheClusterDrains) {
   EXPECT_EQ(world.background.running(), 0U);
 }
 
+TEST(SharedConnection, WhoWaitsAtAReloadConnectsAnew) {
+  World world;
+  std::array<World::Asking, 3> asking;
+  for (auto& each : asking) world.ask(each);
+  EXPECT_TRUE(asking[0].has_lease());
+  EXPECT_FALSE(asking[1].acquired) << "it waits for the first one's SETTINGS";
+  world.cluster->drain();
+  world.loop.run_until_idle();
+  EXPECT_TRUE(asking[1].has_lease() && asking[2].has_lease());
+  EXPECT_EQ(world.connector.asked, 3) << "none is shared any more";
+  for (auto& each : asking) (*each.acquired)->close();
+  world.loop.run_until_idle();
+  EXPECT_EQ(world.background.running(), 0U);
+}
+
+TEST(SharedConnection, WhoWaitsForAPlaceAtAReloadConnectsAnew) {
+  World world;
+  std::deque<World::Asking> holding(16);
+  for (auto& each : holding) {
+    world.ask(each);
+    world.settle(1);
+  }
+  World::Asking waiting;
+  world.ask(waiting);
+  EXPECT_FALSE(waiting.acquired);
+  world.cluster->drain();
+  world.loop.run_until_idle();
+  EXPECT_TRUE(waiting.has_lease());
+  for (auto& each : holding) (*each.acquired)->close();
+}
+
 TEST(SharedConnection, EndsWithItsCluster) {
   World world;
   {

@@ -46,6 +46,59 @@ TEST(Budget, HandlersThatStillRunCountAsStreams) {
   EXPECT_EQ(world.served, 11);
 }
 
+TEST(Budget, OneReadStartsNoMoreHandlersThanThereMayBeStreams) {
+  ServerWorld world(work_on);
+  world.options.limits.max_streams = 10;
+  world.begin();
+  for (int i = 0; i < 9; ++i) world.say(headers(1 + 2 * i, get()));
+  for (int i = 0; i < 9; ++i) world.say(reset(1 + 2 * i));  // their handlers work on
+  std::string all;
+  for (int i = 10; i < 20; ++i) all += headers(1 + 2 * i, get());
+  world.say(all);
+  EXPECT_EQ(world.served, 10);
+  EXPECT_EQ(world.connection->open_streams(), 10U);
+  EXPECT_EQ(world.count(Counter::limit_h2_streams), 9U);
+}
+
+TEST(Budget, WhatIsResetBeforeItsHandlerBeginsTakesNoPlace) {
+  ServerWorld world(work_on);
+  world.options.limits.max_streams = 10;
+  world.begin();
+  std::string all;
+  for (int i = 0; i < 10; ++i) all += headers(1 + 2 * i, get()) + reset(1 + 2 * i);
+  for (int i = 10; i < 20; ++i) all += headers(1 + 2 * i, {{":method", "GET"}});  // malformed
+  world.say(all);
+  EXPECT_EQ(world.served, 0);
+  all.clear();
+  for (int i = 20; i < 30; ++i) all += headers(1 + 2 * i, get());
+  world.say(all);
+  EXPECT_EQ(world.served, 10);
+}
+
+TEST(Budget, HeadsOfRefusedStreamsAreDecodedNoFurtherThanOthers) {
+  ServerWorld world(work_on);
+  world.options.limits.max_streams = 1;
+  world.options.limits.max_decoded = 20'000;
+  world.begin();
+  // 4,000 bytes in the dynamic table, that the second block names again and again.
+  const std::string large = std::string("\x40\x01", 2) + "a" + "\x7f" + std::string("\xa1\x1e", 2) +
+                            std::string(4000, 'x');
+  world.say(frame(FrameType::headers, kEnd | kEndHeaders, 1, block(get()) + large));
+  world.say(reset(1));  // its handler keeps the place
+  const auto again = [&](std::int32_t id, std::size_t times) {
+    return frame(FrameType::headers, kEnd | kEndHeaders, id,
+                 block(get()) + std::string(times, '\xbe'));
+  };
+  world.say(again(3, 4));
+  EXPECT_EQ(world.heard(), "RST_STREAM 3 7\n");
+  EXPECT_FALSE(world.end);
+  world.say(again(5, 6));
+  EXPECT_EQ(world.heard(), "GOAWAY 5 11\n");
+  world.pass(seconds(61));
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.end->reason, "header_bomb");
+}
+
 TEST(Budget, HeadsCountAndNewStreamsAreRefusedBeyondIt) {
   ServerWorld world(hold);
   world.options.limits.memory = 100'000;
@@ -97,6 +150,24 @@ TEST(Budget, IsSharedByAllConnections) {
   for (int i = 0; i < 4; ++i) first.say(reset(1 + 2 * i));
   first.pass(seconds(2));
   EXPECT_EQ(all.used, 0U);
+}
+
+TEST(Budget, WhatOthersHoldIsNotHeldAgainstAClient) {
+  SharedBudget all{.limit = 10'000, .used = 20'000};
+  ServerWorld world;
+  world.options.budget = &all;
+  world.options.limits.resets = {.burst = 20};
+  world.begin();
+  for (int i = 0; i < 100; ++i) world.say(headers(1 + 2 * i, get()));
+  EXPECT_EQ(world.served, 0);
+  EXPECT_EQ(world.count(Counter::limit_h2_memory), 100U);
+  EXPECT_FALSE(world.end) << "its requests were refused, and no offence";
+  all.used -= 20'000;
+  world.say(headers(201, get()));
+  EXPECT_EQ(world.served, 1);
+  for (int i = 102; i < 130; ++i) world.say(headers(1 + 2 * i, {{":method", "GET"}}));
+  ASSERT_TRUE(world.end) << "its own errors are";
+  EXPECT_EQ(world.end->reason, "rapid_reset");
 }
 
 TEST(Budget, BodiesThatNobodyReadsAreBoundedByTheWindows) {

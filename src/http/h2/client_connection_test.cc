@@ -200,6 +200,67 @@ TEST(ClientConnection, ReadsInterimHeadsAndTrailers) {
   EXPECT_EQ(body.trailers().all()[0].value, "0");
 }
 
+TEST(ClientConnection, InterimHeadsThatSayNothingAreBounded) {
+  ClientWorld world;
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += headers(1, {{":status", "103"}}, 0);
+  world.say(many);
+  int read = 0;
+  while (world.read_head(*exchange)) ++read;
+  EXPECT_LT(read, 300);
+  EXPECT_EQ(exchange->refusal(), Refusal::head_too_large);
+  EXPECT_THAT(world.heard(), HasSubstr("RST_STREAM 1 8"));
+  EXPECT_FALSE(world.ended) << "the others go on";
+}
+
+TEST(ClientConnection, AFewInterimHeadsAreNothing) {
+  ClientWorld world;
+  world.settle();
+  const auto exchange = world.ask(world.request());
+  for (int i = 0; i < 20; ++i) world.say(headers(1, {{":status", "103"}, {"link", "<a>"}}, 0));
+  world.say(headers(1, kOk));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(world.read_head(*exchange));
+  ASSERT_TRUE(world.read_head(*exchange));
+  EXPECT_EQ(world.head.status, 200);
+}
+
+TEST(ClientConnection, ATunnelWhoseLastWriteIsCutShortHasNotEnded) {
+  ClientWorld world;
+  world.settle(number(4, 2) + number(5, 4));  // SETTINGS_INITIAL_WINDOW_SIZE
+  OutgoingRequest request = world.request("CONNECT");
+  request.protocol = "websocket";
+  const auto exchange = world.ask(request, End::no, Method::connect);
+  world.say(headers(1, kOk, 0));
+  ASSERT_TRUE(world.read_head(*exchange));
+  static_cast<void>(world.heard());
+  io::Stream& tunnel = exchange->stream();
+  tunnel.end_with_next_write();
+  const iovec piece = io::piece_of("0123456789");
+  EXPECT_EQ(tunnel.try_write({&piece, 1}).value_or(0), 5U);
+  EXPECT_EQ(world.heard(), "DATA 1 01234\n");
+  tunnel.abort();
+  world.say(window(1, 100));
+  EXPECT_EQ(world.heard(), "RST_STREAM 1 2\n") << "and no end that looks whole";
+}
+
+TEST(ClientConnection, AnUploadThatIsGivenUpHasNotEnded) {
+  ClientWorld world;
+  world.settle(number(4, 2) + number(5, 4));
+  OutgoingRequest request = world.request("POST");
+  request.body = {BodyFraming::Kind::chunked};
+  const auto exchange = world.ask(request, End::no, Method::post);
+  std::optional<base::Result<void>> sent;
+  const auto patience = io::Patience(kNoDeadline, 5s);
+  world.start(exchange->send_body("0123456789", End::yes, patience), sent);
+  EXPECT_THAT(world.heard(), HasSubstr("DATA 1 01234\n"));
+  world.pass(6s);
+  ASSERT_TRUE(sent && !*sent);
+  world.say(window(1, 100));
+  EXPECT_EQ(world.heard(), "RST_STREAM 1 8\n");
+}
+
 TEST(ClientConnection, RefusesWhatBreaksTheRules) {
   const std::vector<std::pair<std::string, Refusal>> cases{
       {headers(1, {{"x", "1"}}), Refusal::pseudo_header},

@@ -178,6 +178,7 @@ async::Task<void> ClientConnection::Core::run() {
   close_writer();
   if (!can_write) writer.request_stop();
   co_await writer.join();
+  read_own_last_words();
   set_scope(nullptr);
   owner_.on_change();
 }

@@ -108,7 +108,17 @@ void Connection::offend(Offence offence) noexcept {
   end(Ending::flood, name_of(offence));
 }
 
-void Connection::on_failed(std::string_view reason) noexcept { end(Ending::protocol, reason); }
+// The GOAWAY may leave late, or not at all: behind a write that waits, the peer's end is seen
+// first.
+void Connection::on_failed(std::string_view reason) noexcept {
+  const bool is_known =
+      ending_ == Ending::flood || ending_ == Ending::protocol || ending_ == Ending::cancelled;
+  if (over_ && !is_known) {
+    ending_ = Ending::protocol;
+    reason_ = reason;
+  }
+  end(Ending::protocol, reason);
+}
 
 void Connection::on_reset_sent(bool own) noexcept {
   counters_.add(Counter::h2_resets_sent);
@@ -240,6 +250,11 @@ void Connection::wake_writer() noexcept {
 void Connection::close_writer() noexcept {
   writer_closing_ = true;
   if (writer_wait_ != nullptr) writer_wait_->wake();
+}
+
+void Connection::read_own_last_words() noexcept {
+  pump();
+  out_.release();
 }
 
 async::Task<void> Connection::write(base::Duration patience) {

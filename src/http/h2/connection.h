@@ -96,6 +96,8 @@ class Connection : public SessionOwner {
   /// The writer, until close_writer() and all that was gathered is written.
   [[nodiscard]] async::Task<void> write(base::Duration patience);
   void close_writer() noexcept;
+  /// When the writer has returned: why it is over may be in a GOAWAY that could not leave.
+  void read_own_last_words() noexcept;
   [[nodiscard]] bool is_writing() const noexcept { return writing_; }
   [[nodiscard]] const FrameWatch& watch() const noexcept { return watch_; }
 

@@ -122,6 +122,28 @@ class Listener {
     return result;
   }
 
+  /// A whole header block, in the order of the blocks. Nothing: it cannot be decoded.
+  std::optional<Pairs> decode(std::string_view block) {
+    Pairs fields;
+    auto* at = reinterpret_cast<const std::uint8_t*>(block.data());
+    std::size_t left = block.size();
+    while (true) {
+      nghttp2_nv nv{};
+      int flags = 0;
+      const ssize_t taken = nghttp2_hd_inflate_hd2(inflater_, &nv, &flags, at, left, 1);
+      if (taken < 0) return std::nullopt;
+      at += taken;
+      left -= static_cast<std::size_t>(taken);
+      if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
+        fields.emplace_back(std::string(reinterpret_cast<char*>(nv.name), nv.namelen),
+                            std::string(reinterpret_cast<char*>(nv.value), nv.valuelen));
+      }
+      if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0) break;
+    }
+    nghttp2_hd_inflate_end_headers(inflater_);
+    return fields;
+  }
+
   std::string text_of(const HeardFrame& heard) {
     const std::string id = std::to_string(heard.id);
     const std::string end = (heard.flags & kEnd) != 0 ? " END" : "";
@@ -147,24 +169,10 @@ class Listener {
     return std::to_string(value);
   }
   std::string fields_of(std::string_view block) {
+    const auto fields = decode(block);
+    if (!fields) return " (cannot be decoded)";
     std::string text;
-    auto* at = reinterpret_cast<const std::uint8_t*>(block.data());
-    std::size_t left = block.size();
-    while (true) {
-      nghttp2_nv nv{};
-      int flags = 0;
-      const ssize_t taken = nghttp2_hd_inflate_hd2(inflater_, &nv, &flags, at, left, 1);
-      if (taken < 0) return text + " (cannot be decoded)";
-      at += taken;
-      left -= static_cast<std::size_t>(taken);
-      if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
-        text += ' ';
-        text.append(reinterpret_cast<char*>(nv.name), nv.namelen) += '=';
-        text.append(reinterpret_cast<char*>(nv.value), nv.valuelen);
-      }
-      if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0) break;
-    }
-    nghttp2_hd_inflate_end_headers(inflater_);
+    for (const auto& [name, value] : *fields) text.append(" ").append(name + "=" + value);
     return text;
   }
 

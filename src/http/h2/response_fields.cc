@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kLineOverhead = 4;
 // Interim responses count, too: a backend can't make them grow without end.
 constexpr std::size_t kInterimHeads = 4;
+// What one costs that says nothing: it is kept until somebody reads it.
+constexpr std::size_t kHeadOverhead = 512;
 
 Refusal refusal_of(std::string_view rule) noexcept {
   if (rule == "field_name") return Refusal::invalid_name;
@@ -31,7 +33,7 @@ void ResponseFields::refuse(Refusal refusal, std::string_view rule) noexcept {
 
 void ResponseFields::begin(ResponseHead& head) noexcept {
   head_ = &head;
-  interim_bytes_ += bytes_;
+  if (has_status_) interim_bytes_ += bytes_ + kHeadOverhead;
   bytes_ = 0;
   count_ = 0;
   has_status_ = false;
@@ -82,6 +84,9 @@ void ResponseFields::add_regular(std::string_view name, std::string_view value) 
 void ResponseFields::finish(bool end_stream) {
   if (!sound()) return;
   if (!has_status_) return refuse(Refusal::pseudo_header, "a response without :status");
+  if (interim_bytes_ + bytes_ > kInterimHeads * limits_.max_total) {
+    return refuse(Refusal::head_too_large);
+  }
   head_->version = Version::http_2;
   head_->keep_alive = true;
   if (head_->is_interim() && end_stream) {

@@ -41,7 +41,7 @@ ServerConnection::Core::~Core() {
 // --- requests ---
 
 bool ServerConnection::Core::has_room() noexcept {
-  if (running_ >= limits().max_streams) {
+  if (places_ >= limits().max_streams) {
     counters().add(Counter::limit_h2_streams);
     return false;
   }
@@ -69,6 +69,7 @@ Stream* ServerConnection::Core::on_new_stream(std::int32_t id) noexcept {
   }
   auto* request = new ServerRequest(*this, shown_, *this, id);
   all_.push_back(*request);
+  ++places_;
   return request;
 }
 
@@ -79,6 +80,11 @@ void ServerConnection::Core::on_request(ServerRequest& request) noexcept {
 void ServerConnection::Core::on_malformed(std::string_view rule) noexcept {
   counters().add(Counter::h2_malformed);
   handler_.on_malformed(rule);
+}
+
+// One that was never begun; with a handler, that keeps the place.
+void ServerConnection::Core::on_closed(ServerRequest& request) noexcept {
+  if (!request.running() && request.leave_place()) --places_;
 }
 
 void ServerConnection::Core::on_fed() noexcept {
@@ -104,6 +110,7 @@ async::Task<void> ServerConnection::Core::serve(ServerRequest& request) {
 void ServerConnection::Core::end_request(ServerRequest& request) noexcept {
   --running_;
   request.set_running(false);
+  if (request.leave_place()) --places_;
   if (!request.closed() && !request.failed()) {
     if (!request.end_sent() && !request.is_ending()) {
       request.abort();
@@ -244,6 +251,7 @@ async::Task<ConnectionEnd> ServerConnection::Core::run() {
   if (!can_write) writer.request_stop();
   co_await handlers.join();
   co_await writer.join();
+  read_own_last_words();
   handlers_ = nullptr;
   co_return result();
 }

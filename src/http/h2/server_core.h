@@ -41,6 +41,7 @@ class ServerConnection::Core final : public Connection, private ServerRequest::O
   // ServerRequest::Owner
   void on_request(ServerRequest& request) noexcept override;
   void on_malformed(std::string_view rule) noexcept override;
+  void on_closed(ServerRequest& request) noexcept override;
 
   [[nodiscard]] async::Task<void> read();
   [[nodiscard]] async::Task<void> serve(ServerRequest& request);
@@ -72,7 +73,8 @@ class ServerConnection::Core final : public Connection, private ServerRequest::O
   async::List<ListedRequest> all_;
   async::List<ReadyRequest> ready_;
   async::Scope* handlers_ = nullptr;  // while run() runs
-  std::size_t running_ = 0;
+  std::size_t running_ = 0;  // handlers
+  std::size_t places_ = 0;  // taken: by handlers, and by requests that may get one
   std::size_t innocent_resets_ =
       0;  // of streams refused for what other connections hold, to be sent
   std::uint64_t requests_ = 0;

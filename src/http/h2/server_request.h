@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "async/frame_pool.h"
 #include "async/intrusive_list.h"
@@ -34,6 +35,8 @@ class ServerRequest final : public ServerStream,
     /// The head is complete and sound, or has a refusal.
     virtual void on_request(ServerRequest& request) noexcept = 0;
     virtual void on_malformed(std::string_view rule) noexcept = 0;
+    /// nghttp2 has closed its stream.
+    virtual void on_closed(ServerRequest& request) noexcept = 0;
 
    protected:
     ~Owner() = default;
@@ -64,9 +67,15 @@ class ServerRequest final : public ServerStream,
   void on_block(Block block) noexcept override;
   void on_field(std::string_view name, std::string_view value) noexcept override;
   void on_block_end(bool end_stream) noexcept override;
+  void on_closed(Code code) noexcept override {
+    Stream::on_closed(code);
+    owner_.on_closed(*this);
+  }
 
   void set_running(bool running) noexcept { running_ = running; }
   [[nodiscard]] bool running() const noexcept { return running_; }
+  /// It takes a place among the streams no more. True: it did until now.
+  [[nodiscard]] bool leave_place() noexcept { return std::exchange(has_place_, false); }
 
  private:
   void malform(std::string_view rule) noexcept;
@@ -85,6 +94,7 @@ class ServerRequest final : public ServerStream,
   Method method_ = Method::other;  // also after the head was moved from
   bool in_trailers_ = false;
   bool running_ = false;
+  bool has_place_ = true;
 };
 
 }  // namespace http::h2
