@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "io/proxy_protocol.h"
+#include "proxy/extended_connect.h"
 #include "proxy/forwarder.h"
 #include "proxy/request_body.h"
 
@@ -30,6 +31,11 @@ async::Task<std::optional<Answer>> Forwarder::run() {
     co_return Answer{.status = 500};
   }
   if (auto answer = failed_evaluation(context_)) co_return answer;
+  if (!request_.protocol.empty() && !has_usable_key(exchange_.request)) {
+    log(context_, Level::info,
+        "client sent a WebSocket handshake without a valid Sec-WebSocket-Key");
+    co_return Answer{.status = 400};
+  }
   method_ = http::parse_method(request_.method);
   choose_socket();
   if (destination_.https && plan_.tls_policy == nullptr) {
@@ -126,8 +132,9 @@ bool Forwarder::has_whole_request() const noexcept {
 
 bool Forwarder::may_repeat() const noexcept {
   // nginx's rule: not after a request that may have had effects was sent.
-  return http::is_idempotent(exchange_.request.method) && http::is_idempotent(method_) &&
-         has_whole_request();
+  // An extended CONNECT is the GET of an upgrade.
+  return http::is_idempotent(exchange_.request.method) &&
+         (http::is_idempotent(method_) || !request_.protocol.empty()) && has_whole_request();
 }
 
 // proxy_next_upstream non_idempotent has effects happen twice, but no body comes twice.

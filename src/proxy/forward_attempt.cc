@@ -109,6 +109,8 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
   if (!sent && (sent.error().is(ErrorCode::invalid) || sent.error().is(ErrorCode::too_large))) {
     co_return refuse_request(sent.error());
   }
+  if (!sent && sent.error().is(ErrorCode::unavailable))
+    co_return refuse_response(sent.error().context);
   if (!sent && !sent.error().is(ErrorCode::reset)) {
     co_return request_failed(lease, backend, sent.error(), "while sending request to upstream");
   }
@@ -138,7 +140,7 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
     lease.report(upstream::Outcome::success);
     co_return *verdict;
   }
-  if (exchange_.upstream_response.switches_protocols()) {
+  if (is_tunnel_answer()) {
     co_return co_await switch_protocols(lease, backend);
   }
   co_return co_await pass_response(lease, backend);
@@ -201,6 +203,13 @@ bool Forwarder::passes_hints() {
   return std::ranges::any_of(plan_.early_hints, [&](const script::Value& condition) {
     return condition.is_true(subject);
   });
+}
+
+// A 101, or over HTTP/2 a success of an extended CONNECT.
+bool Forwarder::is_tunnel_answer() const noexcept {
+  const http::ResponseHead& head = exchange_.upstream_response;
+  if (request_.protocol.empty()) return head.switches_protocols();
+  return head.status / 100 == 2;
 }
 
 // Whoever makes a subrequest watches the client, if anybody does.

@@ -103,7 +103,10 @@ async::Task<Forwarder::Verdict> Forwarder::pass_response(upstream::Lease& lease,
 async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lease,
                                                             http::ClientExchange& backend) {
   context_.close_after = true;
-  const http::ResponseHead& head = exchange_.upstream_response;
+  http::ResponseHead& head = exchange_.upstream_response;
+  if (!request_.protocol.empty() && !read_as_switch(exchange_.request, request_.protocol, head)) {
+    co_return refuse_response("upstream sent too many header fields");
+  }
   if (!upgrade_ || !head.upgrade) {
     co_return refuse_response("upstream switched protocols without being asked");
   }
@@ -130,7 +133,17 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
       response, {}, is_extended_connect ? End::no : End::yes,
       Pace(context_.send_pace()).patience(context_.now()));
   if (sent) {
-    co_await tunnel(context_, plan_, lease.stream(), backend.after_head());
+    const std::string_view early = backend.after_head();
+    const TunnelBytes bytes =
+        co_await tunnel(context_, *plan_.options->read_timeout, backend.stream(), early);
+    current().response_length += bytes.down;
+    if (!lease.is_shared()) {  // whose streams count for themselves
+      const std::uint64_t received = bytes.down - std::min<std::uint64_t>(early.size(), bytes.down);
+      current().bytes_sent += bytes.up;
+      current().bytes_received += received;
+      context_.count(Counter::upstream_bytes_in, received);
+      context_.count(Counter::upstream_bytes_out, bytes.up);
+    }
     exchange_.completed = true;
   }
   current().response_time = context_.now() - attempt_began_;

@@ -74,6 +74,7 @@ class Forwarder {
   async::Task<void> pump(http::ClientExchange& backend, async::Scope& scope);
   async::Task<base::Result<void>> read_head(http::ClientExchange& backend);
   [[nodiscard]] bool passes_hints();
+  [[nodiscard]] bool is_tunnel_answer() const noexcept;
   [[nodiscard]] bool watches_client() const noexcept;
 
   // forward_response.cc: what the client gets of it.

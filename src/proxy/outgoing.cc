@@ -6,6 +6,7 @@
 #include "http/characters.h"
 #include "http/list.h"
 #include "http/path.h"
+#include "proxy/extended_connect.h"
 
 namespace proxy {
 namespace {
@@ -204,12 +205,14 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
       !plan.set_names.has(FieldName::te, "TE")) {
     fits = fits && request.fields.add(FieldName::te, "trailers");
   }
-  upgrade = !http2 && received.upgrade && http::list_has(connection, "upgrade") &&
+  upgrade = received.upgrade && http::list_has(connection, "upgrade") &&
             is_upgrade_to_pass(protocols) && received.version != http::Version::http_1_0 &&
             // A tunnel beside a body that is still on its way: two writers, one stream.
             !received.body.has_body();
   if (http2) {
-    // Nothing that belongs to a connection (RFC 9113 §8.2.2).
+    // Nothing that belongs to a connection (RFC 9113 §8.2.2), and so no choice of protocols.
+    upgrade = upgrade && http::is_token(protocols);
+    if (upgrade) make_extended_connect(protocols, request);
   } else if (upgrade) {
     fits = fits && request.fields.add(FieldName::connection, "upgrade") &&
            request.fields.add(FieldName::upgrade, protocols);

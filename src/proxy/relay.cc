@@ -226,12 +226,19 @@ async::Task<void> carry(TunnelSide& side, async::Scope& both) {
     if (!count) break;
     if (*count == 0) {
       side.to.shutdown_write();
+      // Over HTTP/2 the end waits for its turn, and whatever ends the tunnel must not overtake it.
+      static_cast<void>(co_await io::ready(side.to, io::Direction::write, loop.now() + side.timeout,
+                                           io::Waiting::busy));
       co_return;
     }
     buffer.commit(*count);
     *side.last_activity = loop.now();
     std::array<iovec, 1> pieces{io::piece_of(buffer.readable())};
-    if (!co_await io::write_all(side.to, pieces, loop.now() + side.timeout)) break;
+    const auto written = co_await io::write_all(side.to, pieces, loop.now() + side.timeout);
+    if (!written && written.error().is(base::ErrorCode::timed_out)) break;
+    // Whoever takes no more may still have said something before, which the other direction brings
+    // until it comes to the same end.
+    if (!written) co_return;
     side.moved += *count;
   }
   both.request_stop();
@@ -239,22 +246,28 @@ async::Task<void> carry(TunnelSide& side, async::Scope& both) {
 
 }  // namespace
 
-async::Task<void> tunnel(Context& context, const ForwardPlan& plan, io::Stream& backend,
-                         std::string_view early) {
+async::Task<TunnelBytes> tunnel(Context& context, std::chrono::milliseconds timeout,
+                                io::Stream& backend, std::string_view early) {
   async::Scope both(co_await async::current_scope());
   base::TimePoint last_activity = context.now();
-  const auto timeout = *plan.options->read_timeout;
   TunnelSide down{backend, context.client, timeout, &last_activity};
   TunnelSide up{context.client, backend, timeout, &last_activity};
   std::array<iovec, 1> pieces{io::piece_of(early)};
-  if (!co_await io::write_all(context.client, pieces, context.now() + timeout)) co_return;
+  if (!co_await io::write_all(context.client, pieces, context.now() + timeout))
+    co_return TunnelBytes{};
   pieces = {io::piece_of(context.pipelined)};
-  if (!co_await io::write_all(backend, pieces, context.now() + timeout)) co_return;
+  if (!co_await io::write_all(backend, pieces, context.now() + timeout)) co_return TunnelBytes{};
   both.spawn(carry(down, both));
   both.spawn(carry(up, both));
   co_await both.join();
-  context.exchange.bytes_sent += early.size() + down.moved;
-  context.exchange.body_bytes_sent += early.size() + down.moved;
+  const TunnelBytes bytes{.up = context.pipelined.size() + up.moved,
+                          .down = early.size() + down.moved};
+  exchange::Exchange& exchange = context.exchange;
+  if (exchange.request.version == http::Version::http_2) co_return bytes;  // its stream counts
+  exchange.request_length += bytes.up;
+  exchange.bytes_sent += bytes.down;
+  exchange.body_bytes_sent += bytes.down;
+  co_return bytes;
 }
 
 }  // namespace proxy

@@ -1,6 +1,8 @@
 // Moving bodies from one side to the other: no faster than the receiver takes them.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include "async/task.h"
 #include "base/result.h"
 #include "http/client_exchange.h"
@@ -34,9 +36,13 @@ struct BodySource {
                                                            http::ClientExchange& backend);
 
 /// After a 101: bytes both ways until both sides have ended, neither has said anything for
-/// proxy_read_timeout, or the scope stops. `early` came behind the 101's head; what the client sent
-/// early was held until now.
-[[nodiscard]] async::Task<void> tunnel(Context& context, const ForwardPlan& plan,
-                                       io::Stream& backend, std::string_view early);
+/// `timeout`, or the scope stops. `early` came behind the 101's head; what the client sent early
+/// was held until now. The exchange counts what an HTTP/1 client's responder does not know of.
+struct TunnelBytes {
+  std::uint64_t up = 0;  // to the backend
+  std::uint64_t down = 0;
+};
+[[nodiscard]] async::Task<TunnelBytes> tunnel(Context& context, std::chrono::milliseconds timeout,
+                                              io::Stream& backend, std::string_view early);
 
 }  // namespace proxy

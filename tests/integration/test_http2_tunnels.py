@@ -1,7 +1,6 @@
 """WebSocket over HTTP/2 (RFC 8441): an extended CONNECT, bridged to an HTTP/1.1 backend."""
-import base64
-import hashlib
 import os
+import socket
 import threading
 
 import pytest
@@ -12,6 +11,7 @@ from support.echo import EchoServer
 from support.h2client import connect
 from support.h2frames import CANCEL, ENABLE_CONNECT_PROTOCOL, block, data, headers
 from support.h2raw import RawConnection
+from support.websocket import accept, message, switching, unmasked
 
 SITE = """
     http2 on;
@@ -49,21 +49,6 @@ def open_tunnel(client, target="/chat", fields=WEBSOCKET, **options):
     return client.open("CONNECT", target, fields=fields, **options)
 
 
-def message(payload, opcode=1):
-    """A client's frame, masked with zeros."""
-    size = len(payload)
-    length = (bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big") if size < 65536 else
-              b"\xff" + size.to_bytes(8, "big"))
-    return bytes([0x80 | opcode]) + length + bytes(4) + payload
-
-
-def unmasked(payload, opcode=1):
-    size = len(payload)
-    length = (bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big") if size < 65536 else
-              b"\x7f" + size.to_bytes(8, "big"))
-    return bytes([0x80 | opcode]) + length + payload
-
-
 def say(stream, text):
     """A message there and back."""
     size = len(stream.body)
@@ -71,22 +56,6 @@ def say(stream, text):
     expected = unmasked(text)
     stream.wait_for(size + len(expected))
     assert stream.body[size:] == expected
-
-
-def accept(connection, head):
-    """The 101 that proves that the backend has read the key (RFC 6455 §4.2.2)."""
-    proof = (head.field("Sec-WebSocket-Key") or "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-    connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                    f"Sec-WebSocket-Accept: {base64.b64encode(hashlib.sha1(proof.encode()).digest()).decode()}"
-                    "\r\n\r\n")
-
-
-def switching(then):
-    """A backend that switches, and then does what it likes."""
-    def serve(connection):
-        accept(connection, connection.read_request())
-        then(connection)
-    return serve
 
 
 # -- the bridge
@@ -200,6 +169,56 @@ def test_a_backend_that_resets_is_a_reset(sallyport, make_backend):
         tunnel.wait_for(4)
         tunnel.send(b"!")
         client.until(lambda: tunnel.over, "the end of the tunnel")
+        assert client.get("/told").text == "told"
+
+
+def test_what_was_sent_before_the_connection_ended_arrives(sallyport, make_backend):
+    """With END_STREAM behind it, it is whole, whatever becomes of the connection."""
+    got = []
+
+    def serve(connection):
+        try:
+            while True:
+                connection.receive()
+        except EOFError:
+            got.append(connection.pending)
+
+    proxy = sallyport(SITE, backend=make_backend(serve=switching(serve)))
+    for number in range(1, 6):
+        client = connect(proxy, "http")
+        tunnel = open_tunnel(client)
+        tunnel.head()
+        client.engine.send_data(tunnel.number, b"all of it", end_stream=True)
+        client.flush()
+        client.close()
+        wait_for(lambda: len(got) == number, "the end at the backend")
+    assert got == [b"all of it"] * 5
+
+
+def test_the_last_words_arrive_whatever_becomes_of_the_other_direction(sallyport, make_backend):
+    """The backend has closed; what the client sends meets a reset, and must not overtake what was said."""
+    closed = threading.Event()
+
+    def serve(connection):
+        connection.take_until(b"!")
+        connection.send(bytes(100_000))
+        connection.socket.shutdown(socket.SHUT_WR)
+        connection.socket.close()
+        closed.set()
+
+    proxy = sallyport(SITE, backend=make_backend(serve=switching(serve)))
+    with connect(proxy) as client:
+        tunnel = open_tunnel(client, hold=True)
+        tunnel.send(b"!")
+        tunnel.wait_for(65535)
+        wait_for(closed.is_set, "the backend to close")
+        for _ in range(3):
+            tunnel.send(b"more")
+            client.fence()
+        tunnel.release()
+        tunnel.wait_for(100_000)
+        assert tunnel.body == bytes(100_000)
+        client.until(lambda: tunnel.ended, "the end of the response")
         assert client.get("/told").text == "told"
 
 

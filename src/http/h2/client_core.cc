@@ -107,6 +107,10 @@ void ClientConnection::Core::on_ping_ack() noexcept { asking_ = false; }
 
 void ClientConnection::Core::on_fed() noexcept {
   heard_at_ = loop().now();
+  if (settled_ && !std::exchange(told_settled_, true)) {
+    all_.for_each(
+        [](ListedExchange& listed) { static_cast<ClientRequest&>(listed).tell_waiters(); });
+  }
   if (going_away_ && open_ == 0) leave();
   if (std::exchange(changed_, false)) owner_.on_change();
 }

@@ -70,6 +70,7 @@ class ClientConnection::Core final : private ClientParts, public Connection {
   base::TimePoint asked_at_{};  // the PING that is not answered yet
   bool asking_ = false;
   bool settled_ = false;  // the backend's SETTINGS have come
+  bool told_settled_ = false;
   bool draining_ = false;
   bool going_away_ = false;
   bool changed_ = false;

@@ -19,6 +19,11 @@ constexpr std::size_t kMaxHead = 128 * 1024;
 
 constexpr base::Error kNotProcessed{.code = ErrorCode::reset,
                                     .context = "the backend has not processed the HTTP/2 request"};
+constexpr base::Error kNoExtendedConnect{
+    .code = ErrorCode::unavailable,
+    .context =
+        "upstream takes no WebSockets over HTTP/2: its SETTINGS have no "
+        "SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441); set \"proxy_http_version 1.1\" there"};
 
 }  // namespace
 
@@ -129,10 +134,19 @@ async::Task<base::Result<void>> ClientRequest::send_head(const OutgoingRequest& 
   const bool is_tunnel = !request.protocol.empty();
   const bool only_head =
       !is_tunnel && (!request.body.has_body() || (end == End::yes && first.empty()));
+  if (!request.protocol.empty()) {
+    // RFC 8441 §3: not before the backend has said that it knows the method's other meaning.
+    while (!core_.settled() && !core_.over() && !failed()) {
+      CO_TRY_VOID(co_await io::ready(*this, io::Direction::read, deadline, io::Waiting::busy));
+    }
+  }
   if (core_.over() || failed()) {
     unprocessed_ = true;
     fail(kNotProcessed);  // whoever reads the answer must not wait for it
     co_return base::fail(kNotProcessed);
+  }
+  if (!request.protocol.empty() && !core_.session().peer_allows_extended_connect()) {
+    co_return base::fail(kNoExtendedConnect);
   }
   const auto submitted = submit(request, only_head ? Session::Ends::yes : Session::Ends::no);
   if (!submitted) {
@@ -193,6 +207,7 @@ ReceivedBody& ClientRequest::open_body(const ResponseHead& head) {
 bool ClientRequest::may_be_ready(io::Direction direction) const noexcept {
   if (direction == io::Direction::write) return Stream::may_be_ready(direction);
   if (!heads_.empty() || failed() || receive_ended()) return true;
+  if (id() == 0) return core_.settled() || core_.over();  // an extended CONNECT waits for SETTINGS
   return final_seen_ && Stream::may_be_ready(direction);  // before it, only heads are waited for
 }
 

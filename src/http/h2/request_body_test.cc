@@ -281,6 +281,29 @@ TEST(Tunnel, IsResetByWhoeverGivesUp) {
   EXPECT_EQ(world.error.code, ErrorCode::reset);
 }
 
+// The client's TCP takes nothing while our side ends, and nothing more is wanted of the client's.
+async::Task<void> say_goodbye(ServerWorld& world, ServerStream& stream) {
+  ResponseHead head(stream.arena());
+  head.status = 200;
+  if (!co_await stream.responder().send_head(head, {}, End::no, kNoDeadline)) co_return;
+  const std::string goodbye(200, '!');
+  std::array<iovec, 1> pieces{io::piece_of(goodbye)};
+  if (!co_await io::write_all(stream.client(), pieces, kNoDeadline)) co_return;
+  co_await io::NextTurn(world.loop);
+  stream.client().shutdown_write();
+  world.log = stream.client().may_be_ready(io::Direction::write) ? "sent" : "not sent";
+}
+
+TEST(Tunnel, ItsEndIsNotOvertakenByAReset) {
+  ServerWorld world(say_goodbye, {.capacity = 120});
+  world.begin();
+  world.say(headers(1, connect(), 0));
+  EXPECT_EQ(world.log, "not sent");
+  EXPECT_EQ(world.heard(), "HEADERS 1 :status=200\nDATA 1 " + std::string(200, '!') +
+                               "\nDATA 1 END\nRST_STREAM 1 0\n");
+  EXPECT_EQ(world.connection->open_streams(), 0U);
+}
+
 TEST(Tunnel, MovesMuchInBothDirections) {
   ServerWorld world(echo);
   world.begin(setting(4, 1 << 20) + window(0, 1 << 20) + headers(1, connect(), 0));

@@ -111,6 +111,7 @@ void ResponseFields::read_framing(bool end_stream) {
     }
     length = value;
   }
+  if (method_ == Method::connect && head_->status / 100 == 2) return;  // a tunnel: RFC 9110 §9.3.6
   if (head_->status < 200 || head_->status == 204) {
     if (length.value_or(0) > 0) return refuse(Refusal::content_length_not_allowed);
     if (head_->status == 204) data_length_ = 0;

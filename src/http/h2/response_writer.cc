@@ -26,7 +26,7 @@ base::Result<void> ResponseWriter::account(std::size_t size, End end) noexcept {
 async::Task<base::Result<void>> ResponseWriter::send_interim(const ResponseHead& head,
                                                              io::Patience /*patience*/) {
   if (head.status == 101) co_return base::Result<void>{};  // RFC 9113 §8.6: there is none
-  if (stream_.failed()) co_return base::fail(stream_.failure());
+  if (stream_.send_failed()) co_return base::fail(stream_.failure());
   CO_TRY_VOID(stream_.connection().session().submit_interim(stream_, head.status, head.fields));
   stream_.note_submitted(Stream::After::heads);
   // Not waited for: it may be sent while the response is, and a stream has one sender.
@@ -54,7 +54,7 @@ async::Task<base::Result<void>> ResponseWriter::send_head(const ResponseHead& he
                                                           std::string_view first, End end,
                                                           io::Patience patience) {
   CHECK(!head_sent_);
-  if (stream_.failed()) co_return base::fail(stream_.failure());
+  if (stream_.send_failed()) co_return base::fail(stream_.failure());
   no_body_ = method_ == Method::head || status_has_no_body(head.status);
   const bool opens_tunnel = method_ == Method::connect && head.status / 100 == 2;
   if (!no_body_ && !opens_tunnel) {
@@ -97,7 +97,7 @@ async::Task<base::Result<void>> ResponseWriter::finish(const Fields& trailers,
   if (no_body_ || trailers.empty()) co_return co_await send_body({}, End::yes, patience);
   CHECK(!ended_);
   CO_TRY_VOID(account(0, End::yes));
-  if (stream_.failed()) co_return base::fail(stream_.failure());
+  if (stream_.send_failed()) co_return base::fail(stream_.failure());
   CO_TRY_VOID(stream_.connection().session().submit_trailers(stream_, trailers));
   stream_.note_submitted(Stream::After::nothing);
   CO_TRY_VOID(co_await SendOperation(stream_, {}, false, patience));

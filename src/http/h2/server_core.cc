@@ -111,11 +111,11 @@ void ServerConnection::Core::end_request(ServerRequest& request) noexcept {
   --running_;
   request.set_running(false);
   if (request.leave_place()) --places_;
-  if (!request.closed() && !request.failed()) {
+  if (!request.closed() && !request.send_failed()) {
     if (!request.end_sent() && !request.is_ending()) {
       request.abort();
     } else if (!request.receive_ended()) {
-      request.reset(Code::no_error, Stream::Because::own);
+      request.reset_after_end();
     }
   }
   if (request.closed()) delete &request;
@@ -136,7 +136,7 @@ void ServerConnection::Core::fail_all() noexcept {
   const base::Error error{.code = ErrorCode::reset, .context = "the HTTP/2 connection has ended"};
   all_.for_each([&](ListedRequest& listed) {
     auto& request = static_cast<ServerRequest&>(listed);
-    request.fail(error);
+    request.lose_connection(error);
     request.tell_waiters();
   });
 }

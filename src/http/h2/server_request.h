@@ -72,6 +72,12 @@ class ServerRequest final : public ServerStream,
     owner_.on_closed(*this);
   }
 
+  /// The connection is over. What has come whole may still be read, a tunnel's last bytes above
+  /// all.
+  void lose_connection(const base::Error& error) noexcept {
+    if (receive_ended()) return fail_sending(error);
+    fail(error);
+  }
   void set_running(bool running) noexcept { running_ = running; }
   [[nodiscard]] bool running() const noexcept { return running_; }
   /// It takes a place among the streams no more. True: it did until now.

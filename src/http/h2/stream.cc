@@ -1,6 +1,7 @@
 #include "http/h2/stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.h"
 #include "http/h2/connection.h"
@@ -166,7 +167,10 @@ base::Result<std::size_t> Stream::try_write(std::span<const iovec> pieces) noexc
 
 bool Stream::may_be_ready(Direction direction) const noexcept {
   if (failed_) return true;
-  if (direction == Direction::write) return !wants_room_;
+  // An end that was asked for is written, too: a reset would overtake it (RFC 9113 §5.1).
+  if (direction == Direction::write) {
+    return send_failed_ || (!wants_room_ && (!is_ending() || end_sent_));
+  }
   return has_unread() || receive_ended_;
 }
 
@@ -196,6 +200,11 @@ void Stream::reset(Code code, Because because) noexcept {
   withdraw();
   connection_.session().reset(id_, code);
   connection_.wake_writer();
+}
+
+void Stream::reset_after_end() noexcept {
+  if (end_sent_) return reset(Code::no_error, Because::own);
+  reset_after_end_ = true;  // tell_waiters()
 }
 
 void Stream::fail(const base::Error& error) noexcept {
@@ -231,6 +240,7 @@ void Stream::on_closed(Code /*code*/) noexcept {
 void Stream::touch() noexcept { connection_.touch(*this); }
 
 void Stream::tell_waiters() noexcept {
+  if (end_sent_ && std::exchange(reset_after_end_, false)) reset(Code::no_error, Because::own);
   wants_room_ = false;
   if (writer_ != nullptr) writer_->on_ready();
   if (reader_ != nullptr) reader_->on_ready();

@@ -46,7 +46,7 @@ class Stream : public io::Stream, public Touched {
   void shutdown_write() noexcept override;
   void abort() noexcept override;
   [[nodiscard]] bool is_early() const noexcept override;
-  [[nodiscard]] bool peer_closed() const noexcept override { return failed_; }
+  [[nodiscard]] bool peer_closed() const noexcept override { return send_failed(); }
   [[nodiscard]] io::EventLoop& loop() const noexcept override;
 
   // For bodies.
@@ -82,6 +82,8 @@ class Stream : public io::Stream, public Touched {
   enum class Because : bool { own, peer };
   void reset(Code code, Because because) noexcept;
   [[nodiscard]] bool reset_is_own() const noexcept { return reset_is_own_; }
+  /// Nothing more is wanted from the peer, which is told so behind our end, not before it.
+  void reset_after_end() noexcept;
   /// It has ended before its time: read() and sends give the error from now on.
   void fail(const base::Error& error) noexcept;
   [[nodiscard]] bool failed() const noexcept { return failed_; }
@@ -147,6 +149,7 @@ class Stream : public io::Stream, public Touched {
   bool wants_room_ = false;  // a writer got would_block
   bool data_submitted_ = false;  // nghttp2 asks next_piece() once there is a window
   bool reset_is_own_ = false;
+  bool reset_after_end_ = false;
   bool failed_ = false;
   bool send_failed_ = false;
   bool closed_ = false;  // nghttp2 has forgotten it
