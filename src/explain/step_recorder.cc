@@ -146,8 +146,8 @@ void StepRecorder::forwarded(const proxy::Context& context, const proxy::Forward
                              const proxy::Destination& destination,
                              const http::OutgoingRequest& request, std::string_view tls_name) {
   Forwarded out;
-  out.url = fmt::format("{}://{}{}", destination.https ? "https" : "http", destination.authority,
-                        request.target);
+  out.url = fmt::format("{}{}://{}{}", plan.is_grpc() ? "grpc" : "http",
+                        destination.https ? "s" : "", destination.authority, request.target);
   out.upstream = destination.authority;
   const upstream::ClusterSpec* spec = plan.cluster.get();
   if (destination.group != nullptr) spec = &destination.group->spec();
@@ -168,7 +168,8 @@ void StepRecorder::forwarded(const proxy::Context& context, const proxy::Forward
   out.sends_sni = destination.https && plan.send_sni;
   out.verified = destination.https && plan.tls_policy != nullptr && plan.tls_policy->verify;
   out.head = head_of(request);
-  add("proxy_pass", fmt::format("to {}", out.url), context.level->where());
+  add(plan.is_grpc() ? "grpc_pass" : "proxy_pass", fmt::format("to {}", out.url),
+      context.level->where());
   explanation_.forwarded = std::move(out);
 }
 

@@ -25,7 +25,7 @@ void take_instructions(Context& context, const ForwardPlan& plan) {
     exchange.override_charset = exchange.arena.copy(fields.value(FieldName::x_accel_charset));
   }
   const Field* buffering = fields.find(FieldName::x_accel_buffering);
-  if (buffering != nullptr && !options.ignores(FieldName::x_accel_buffering)) {
+  if (buffering != nullptr && !plan.is_grpc() && !options.ignores(FieldName::x_accel_buffering)) {
     if (base::equal_ignoring_case(buffering->value, "no")) context.buffering = false;
     if (base::equal_ignoring_case(buffering->value, "yes")) context.buffering = true;
   }

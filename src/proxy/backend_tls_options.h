@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct BackendTlsOptions {
     bool operator==(const CertificateCache&) const = default;
   };
 
+  std::string_view prefix{"proxy_"};  // of the directives that set them
   config::Setting<config::Word> name;
   config::Setting<bool> server_name{true};  // compat nginx: off
   config::Setting<bool> verify{true};  // compat nginx: off

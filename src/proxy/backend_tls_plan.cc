@@ -1,4 +1,4 @@
-// What the proxy_ssl_* directives mean to a location that passes requests on.
+// What the proxy_ssl_* and grpc_ssl_* directives mean to a location that passes requests on.
 #include <algorithm>
 #include <array>
 
@@ -19,6 +19,10 @@ constexpr int kNginxVerifyDepth = 1;
 bool is_named_later(const BackendTlsOptions& options) {
   return !options.certificate->name.empty() && (script::has_variables(options.certificate->name) ||
                                                 script::has_variables(options.key->name));
+}
+
+std::string named(const BackendTlsOptions& options, std::string_view directive) {
+  return std::string(options.prefix).append(directive);
 }
 
 }  // namespace
@@ -76,9 +80,9 @@ std::shared_ptr<const NamedCertificate> PlanMaker::named_certificate_of(
 
 void PlanMaker::report_no_key(const BackendTlsOptions& options) {
   diagnostics_.absent(options.certificate.where,
-                      "no \"proxy_ssl_certificate_key\" is defined for certificate \"" +
-                          options.certificate->name + "\"",
-                      "add proxy_ssl_certificate_key FILE;");
+                      "no \"" + named(options, "ssl_certificate_key") +
+                          "\" is defined for certificate \"" + options.certificate->name + "\"",
+                      "add " + named(options, "ssl_certificate_key") + " FILE;");
 }
 
 bool PlanMaker::has_its_key(const BackendTlsOptions& options) {
@@ -93,7 +97,8 @@ bool PlanMaker::has_its_key(const BackendTlsOptions& options) {
     const bool needs_password = options.passwords->empty() && tls::is_encrypted(key.pem);
     diagnostics_.error(
         options.key.where, "cannot load certificate key \"" + key.name + "\": " + opened.error(),
-        needs_password ? "name a file with its password: proxy_ssl_password_file" : "");
+        needs_password ? "name a file with its password: " + named(options, "ssl_password_file")
+                       : std::string());
     return false;
   }
   if (tls::mismatch(*file.certificate, (*opened)->id())) {
@@ -164,9 +169,10 @@ void PlanMaker::plan_tls(const BackendTlsOptions& options, const PassOptions& pa
   tls::ClientPolicy policy = policy_of(options);
   if (*plan.options->http_version == http::Version::http_2) policy.alpn = {"h2"};
   if (policy.verify && policy.trusted == nullptr && !plan.dynamic) {
-    return diagnostics_.error(pass.target.at,
-                              "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
-                              "name a file of authorities with proxy_ssl_trusted_certificate");
+    return diagnostics_.error(
+        pass.target.at,
+        "no " + named(options, "ssl_trusted_certificate") + " for " + named(options, "ssl_verify"),
+        "name a file of authorities with " + named(options, "ssl_trusted_certificate"));
   }
   // A target that turns out to be https without anything to verify it by is refused then.
   if (!policy.verify || policy.trusted != nullptr) {

@@ -165,6 +165,7 @@ struct Answer {
   std::string_view last_modified{};
   std::string_view authenticate{};  // of a 401: WWW-Authenticate
   bool close_silently = false;  // no response at all
+  bool deadline_passed = false;  // the one that the client has set: grpc-timeout
 };
 
 /// Statuses of the configuration that nginx ends a connection for, without an answer, an error page

@@ -8,6 +8,7 @@
 #include "io/proxy_protocol.h"
 #include "proxy/extended_connect.h"
 #include "proxy/forwarder.h"
+#include "proxy/grpc.h"
 #include "proxy/request_body.h"
 
 namespace proxy {
@@ -39,9 +40,9 @@ async::Task<std::optional<Answer>> Forwarder::run() {
   method_ = http::parse_method(request_.method);
   choose_socket();
   if (destination_.https && plan_.tls_policy == nullptr) {
-    log(context_, Level::error,
-        "no authorities are known to verify an https backend by: set "
-        "proxy_ssl_trusted_certificate");
+    tell(Level::error,
+         "no authorities are known to verify an https backend by: set "
+         "proxy_ssl_trusted_certificate");
     co_return Answer{.status = 502};
   }
   if (context_.recorder != nullptr) co_return tell_recorder();
@@ -159,6 +160,7 @@ bool Forwarder::is_passed_over(unsigned status) const {
 
 async::Task<std::optional<Answer>> forward(Context& context, const ForwardPlan& plan) {
   Forwarder forwarder(context, plan);
+  if (is_grpc_call(context)) co_return co_await forwarder.run_call();
   co_return co_await forwarder.run();
 }
 

@@ -99,6 +99,7 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
 async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
                                                     http::ClientExchange& backend,
                                                     async::Scope& scope) {
+  say_time_left();
   const bool in_one_write = has_whole_body();
   const std::string_view whole = replaces_body_  ? own_body_
                                  : context_.held ? context_.held->text()

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/client_failure.h"
+#include "proxy/grpc_directives.h"
 #include "proxy/relay.h"
 #include "tls/stream.h"
 
@@ -77,8 +78,7 @@ Forwarder::Verdict Forwarder::request_failed(upstream::Lease& lease, http::Clien
   record.response_time = context_.now() - attempt_began_;
   if (error.is(ErrorCode::cancelled)) {
     answer_ = {.status = 499, .close_silently = true};
-    log(context_, Level::info, fmt::format("client prematurely closed connection {}", phase),
-        upstream_url());
+    log(context_, Level::info, fmt::format("{} {}", why_cancelled(), phase), upstream_url());
     return Verdict::failed;
   }
   answer_ = {.status = record.status};
@@ -130,7 +130,7 @@ Forwarder::Verdict Forwarder::relay_failed(const Error& error, Refusal refusal) 
   if (error.is(ErrorCode::cancelled)) {
     if (pump_error_) return client_failed(*pump_error_);
     context_.count(Counter::requests_aborted);
-    log(context_, Level::info, "client prematurely closed connection while sending to client",
+    log(context_, Level::info, fmt::format("{} while sending to client", why_cancelled()),
         upstream_url());
     answer_ = {.status = 499, .close_silently = true};
     return Verdict::failed;
@@ -148,7 +148,11 @@ Forwarder::Verdict Forwarder::relay_failed(const Error& error, Refusal refusal) 
       return Verdict::failed;
     }
     // The client must see that something is missing: no orderly end.
-    context_.cut_off();
+    if (is_call_) {
+      owes_end_ = true;
+    } else {
+      context_.cut_off();
+    }
   } else if (!context_.responder().head_sent()) {
     log_failure(Level::error, error, "while sending to client");
     answer_ = {.status = 502};
@@ -211,8 +215,13 @@ void Forwarder::count_refusal(Refusal refusal) {
 std::string_view Forwarder::upstream_url() {
   const std::string_view endpoint =
       exchange_.attempt_count > 0 ? current().endpoint : destination_.authority;
-  return exchange_.arena.join(destination_.https ? "https://" : "http://", endpoint,
-                              destination_.target);
+  return exchange_.arena.join(plan_.is_grpc() ? "grpc" : "http", destination_.https ? "s" : "",
+                              "://", endpoint, destination_.target);
+}
+
+void Forwarder::tell(Level level, std::string_view message, std::string_view upstream) {
+  if (!plan_.is_grpc()) return log(context_, level, message, upstream);
+  log(context_, level, in_grpc_names(message), upstream);
 }
 
 void Forwarder::log_failure(Level level, const Error& error, std::string_view phase,
@@ -227,7 +236,7 @@ void Forwarder::log_failure(Level level, const Error& error, std::string_view ph
   }
   if (!extra.empty())
     what = extra.starts_with("upstream") ? std::string(extra) : fmt::format("{}: {}", what, extra);
-  log(context_, level, fmt::format("{} {}", what, phase), upstream_url());
+  tell(level, fmt::format("{} {}", what, phase), upstream_url());
 }
 
 }  // namespace proxy

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -64,6 +65,7 @@ struct RedirectRule {
 struct ForwardOptions {
   using Milliseconds = std::chrono::milliseconds;
 
+  std::string_view prefix{"proxy_"};  // of the directives that set them
   config::Setting<bool> buffering{true};
   config::Setting<bool> intercept_errors{false};
   config::Setting<bool> request_buffering{true};
@@ -117,13 +119,17 @@ struct ForwardOptions {
   }
 };
 
-/// `proxy_pass`: a location's own, never inherited.
+/// `proxy_pass` or `grpc_pass`: a location's own, never inherited.
 struct PassOptions {
+  enum class Protocol : bool { http, grpc };
   config::Word target;
+  Protocol protocol = Protocol::http;
   bool is_set = false;
 };
+void set_target(config::Binding& binding, PassOptions::Protocol protocol);
 
 extern const config::Feature kForwardFeature;
+extern const config::Feature kPassingFeature;
 extern const config::Feature kCookieFeature;
 
 }  // namespace proxy

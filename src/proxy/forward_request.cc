@@ -108,15 +108,15 @@ bool Forwarder::choose_certificate() {
   const std::string_view key = named.key.evaluate(subject);
   if (subject.failed) {  // an empty name would mean no certificate
     context_.count(Counter::upstream_certificate_names_refused);
-    log(context_, Level::error,
-        "no file is opened: the name that the variables in \"proxy_ssl_certificate\" or its key "
-        "give is too long; see where their values come from",
-        upstream_url());
+    tell(Level::error,
+         "no file is opened: the name that the variables in \"proxy_ssl_certificate\" or its key "
+         "give is too long; see where their values come from",
+         upstream_url());
     return false;
   }
   auto found = context_.site.client_certificates(context_.worker, named).find(certificate, key);
   if (!found) {
-    log(context_, Level::error, found.error(), upstream_url());
+    tell(Level::error, found.error(), upstream_url());
     return false;
   }
   certificate_ = *std::move(found);

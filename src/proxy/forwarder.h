@@ -31,6 +31,8 @@ class Forwarder {
       : context_(context), exchange_(context.exchange), plan_(plan), request_(exchange_.arena) {}
 
   [[nodiscard]] async::Task<std::optional<Answer>> run();
+  /// The same for a call of gRPC's: until its deadline, and its end is always told.
+  [[nodiscard]] async::Task<std::optional<Answer>> run_call();
 
  private:
   enum class Verdict : std::uint8_t {
@@ -84,6 +86,11 @@ class Forwarder {
   async::Task<Verdict> pass_response(upstream::Lease& lease, http::ClientExchange& backend);
   async::Task<Verdict> switch_protocols(upstream::Lease& lease, http::ClientExchange& backend);
 
+  // forward_grpc.cc
+  async::Task<void> expire(async::Scope& call);
+  async::Task<std::optional<Answer>> end_call(std::optional<Answer> answer);
+  void say_time_left();
+
   // forward_failures.cc: who is to blame, what is said about it, and what follows.
   Verdict connect_failed(const upstream::Failure& failure);
   Verdict request_failed(upstream::Lease& lease, http::ClientExchange& backend,
@@ -92,9 +99,15 @@ class Forwarder {
   Verdict refuse_response(std::string_view why);
   Verdict refuse_request(const base::Error& error);
   Verdict client_failed(const base::Error& error);
+  [[nodiscard]] std::string_view why_cancelled() const noexcept {
+    return expired_ ? "the deadline of the call (grpc-timeout) has passed"
+                    : "client prematurely closed connection";
+  }
   void count_refusal(http::Refusal refusal);
   void log_failure(observe::Level level, const base::Error& error, std::string_view phase,
                    std::string_view extra = {});
+  /// To the error log, in the names of the directives that hold for it.
+  void tell(observe::Level level, std::string_view message, std::string_view upstream = {});
   [[nodiscard]] std::string_view upstream_url();
   [[nodiscard]] exchange::Attempt& current() {
     return exchange_.attempts[exchange_.attempt_count - 1];
@@ -120,6 +133,10 @@ class Forwarder {
   base::TimePoint pumped_at_{};  // when the whole request was sent, if pump() did it
   ClientCertificateCache::Shown certificate_;  // named by variables; null: another, or none
   unsigned moves_ = 0;  // because the backend had not processed it
+  std::optional<base::TimePoint> deadline_;  // of a call
+  bool expired_ = false;
+  bool is_call_ = false;
+  bool owes_end_ = false;  // of a call: its response has begun and is not whole
   bool pumping_ = false;
   bool upgrade_ = false;
   bool streams_body_ = false;  // the body is sent as it arrives

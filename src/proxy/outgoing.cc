@@ -137,7 +137,7 @@ std::expected<Destination, std::string> choose_destination(Context& context,
                        .keeps_connections = keeps_connections(plan, plan.cluster->keep_alive)};
   }
   const std::string_view url = plan.dynamic->evaluate(exchange);
-  auto parsed = parse_pass_target(url);
+  auto parsed = parse_pass_target(url, plan.protocol);
   if (!parsed) return std::unexpected(parsed.error() + " in \"" + std::string(url) + "\"");
   Destination destination;
   destination.https = parsed->https;
@@ -201,7 +201,8 @@ base::Result<void> make_request(Context& context, const ForwardPlan& plan,
     fits = fits && request.fields.add(FieldName::content_length, "0");
   }
   // RFC 9110 §10.1.4: who can take trailers; gRPC servers answer nobody else.
-  if (http2 && http::list_has(received.fields.value(FieldName::te), "trailers") &&
+  if (http2 &&
+      (plan.speaks_grpc || http::list_has(received.fields.value(FieldName::te), "trailers")) &&
       !plan.set_names.has(FieldName::te, "TE")) {
     fits = fits && request.fields.add(FieldName::te, "trailers");
   }

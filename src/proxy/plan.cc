@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "proxy/grpc_options.h"
 #include "route/route_options.h"
 
 namespace proxy {
@@ -34,7 +35,30 @@ bool NameSet::has(FieldName id, std::string_view name) const noexcept {
       others_, [&](const std::string& other) { return http::equal_folded(other, name); });
 }
 
-std::expected<PassTarget, std::string> parse_pass_target(std::string_view url) {
+namespace {
+
+// "grpc://HOST", "grpcs://HOST" or "HOST"; never with a path.
+std::expected<PassTarget, std::string> parse_grpc_target(std::string_view url) {
+  PassTarget target;
+  if (base::starts_with_ignoring_case(url, "grpc://")) {
+    url.remove_prefix(7);
+  } else if (base::starts_with_ignoring_case(url, "grpcs://")) {
+    target.https = true;
+    url.remove_prefix(8);
+  }
+  if (url.empty()) return std::unexpected("no host");
+  if (!url.starts_with("unix:") && url.find_first_of("/?") != std::string_view::npos) {
+    return std::unexpected("invalid host");
+  }
+  target.authority = url;
+  return target;
+}
+
+}  // namespace
+
+std::expected<PassTarget, std::string> parse_pass_target(std::string_view url,
+                                                         PassOptions::Protocol protocol) {
+  if (protocol == PassOptions::Protocol::grpc) return parse_grpc_target(url);
   PassTarget target;
   if (base::starts_with_ignoring_case(url, "http://")) {
     url.remove_prefix(7);
@@ -75,15 +99,18 @@ void PlanMaker::provision(config::Level& level) {
     }
     return;
   }
-  const auto& options = level.get<ForwardOptions>();
+  const bool grpc = pass->protocol == PassOptions::Protocol::grpc;
+  const ForwardOptions& options = grpc ? level.get<GrpcOptions>() : level.get<ForwardOptions>();
   auto& plan = level.options<ForwardPlan>();
   plan.options = &options;
+  plan.protocol = pass->protocol;
+  plan.speaks_grpc = grpc && !flags_.compat_nginx;
   plan.as_received = flags_.compat_nginx;
-  plan.pass_trailers = options.pass_trailers.value_or(!flags_.compat_nginx);
+  plan.pass_trailers = options.pass_trailers.value_or(grpc || !flags_.compat_nginx);
   plan.keep_alive = upstream::default_keep_alive(flags_.compat_nginx);
   plan_target(level, *pass, plan);
   plan_headers(options, plan);
-  plan_redirects(level, options, plan);
+  if (!grpc) plan_redirects(level, options, plan);
   plan.cookies = plan_cookies(options, variables_, diagnostics_);
   if (options.method.is_set) plan.method = compile(*options.method);
   if (options.set_body.is_set) plan.set_body = compile(*options.set_body);
@@ -91,7 +118,7 @@ void PlanMaker::provision(config::Level& level) {
   plan.hints_always = !flags_.compat_nginx;
   for (const Word& condition : *options.early_hints) plan.early_hints.push_back(compile(condition));
   if (*options.limit_rate) plan.limit_rate = compile(**options.limit_rate);
-  plan_tls(level.get<BackendTlsOptions>(), *pass, plan);
+  plan_tls(grpc ? level.get<GrpcTlsOptions>() : level.get<BackendTlsOptions>(), *pass, plan);
 }
 
 void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
@@ -103,10 +130,13 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
     for (const auto& [name, group] : groups_) use(group);  // any of them may be named
     return;
   }
-  auto target = parse_pass_target(pass.target.text);
+  const bool grpc = pass.protocol == PassOptions::Protocol::grpc;
+  auto target = parse_pass_target(pass.target.text, pass.protocol);
   if (!target) {
-    return diagnostics_.error(at, target.error() + " in \"" + pass.target.text + "\"",
-                              "proxy_pass takes http://HOST or https://HOST");
+    return diagnostics_.error(
+        at, target.error() + " in \"" + pass.target.text + "\"",
+        grpc ? "grpc_pass takes HOST, grpc://HOST or grpcs://HOST, without a path"
+             : "proxy_pass takes http://HOST or https://HOST");
   }
   plan.target = *std::move(target);
   const auto* location = level.find<route::LocationOptions>();
@@ -127,14 +157,15 @@ void PlanMaker::plan_target(const config::Level& level, const PassOptions& pass,
   const auto group = groups_.find(base::lower(plan.target.authority));
   if (group != groups_.end()) {
     plan.cluster = group->second;
-    if (plan.target.https && !pass.target.text.empty() &&
-        level.get<BackendTlsOptions>().verify.value &&
-        !level.get<BackendTlsOptions>().name.is_set && !flags_.compat_nginx) {
-      diagnostics_.warning(at,
-                           "backends of \"" + plan.target.authority +
-                               "\" must show a certificate for the name \"" +
-                               plan.target.authority + "\"",
-                           "set proxy_ssl_name to the name in their certificates");
+    const BackendTlsOptions& tls =
+        grpc ? level.get<GrpcTlsOptions>() : level.get<BackendTlsOptions>();
+    if (plan.target.https && !pass.target.text.empty() && tls.verify.value && !tls.name.is_set &&
+        !flags_.compat_nginx) {
+      diagnostics_.warning(
+          at,
+          "backends of \"" + plan.target.authority + "\" must show a certificate for the name \"" +
+              plan.target.authority + "\"",
+          "set " + std::string(tls.prefix) + "ssl_name to the name in their certificates");
     }
   } else {
     auto endpoint = upstream::parse_endpoint(plan.target.authority);
@@ -194,8 +225,9 @@ void PlanMaker::plan_headers(const ForwardOptions& options, ForwardPlan& plan) {
     plan.set_headers.insert(plan.set_headers.begin(), {FieldName::host, "Host", compile(host)});
     plan.set_names.add("Host");
   }
+  if (!plan.is_grpc()) plan.hidden.add("X-Pad");
   for (const std::string_view name :
-       {"Date", "Server", "X-Pad", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate",
+       {"Date", "Server", "X-Accel-Expires", "X-Accel-Redirect", "X-Accel-Limit-Rate",
         "X-Accel-Buffering", "X-Accel-Charset"}) {
     plan.hidden.add(name);
   }

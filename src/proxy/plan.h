@@ -53,20 +53,22 @@ struct RedirectPlan {
   script::Value to;
 };
 
-/// The target of a proxy_pass: scheme, authority and perhaps a URI.
+/// The target of a proxy_pass or a grpc_pass: scheme, authority and perhaps a URI.
 struct PassTarget {
   bool https = false;
   std::string authority;  // "backend:8080", "unix:/run/app.sock"
   std::optional<std::string> uri;  // "/path", when one was given
 };
 /// The error is in nginx's words.
-[[nodiscard]] std::expected<PassTarget, std::string> parse_pass_target(std::string_view url);
+[[nodiscard]] std::expected<PassTarget, std::string> parse_pass_target(
+    std::string_view url, PassOptions::Protocol protocol = PassOptions::Protocol::http);
 
 /// "ADDRESS" or "ADDRESS:PORT", as proxy_bind has it.
 [[nodiscard]] std::optional<base::Address> parse_local_address(std::string_view text);
 
 struct ForwardPlan {
   const ForwardOptions* options = nullptr;
+  PassOptions::Protocol protocol = PassOptions::Protocol::http;
   std::optional<script::Value> dynamic;  // proxy_pass with variables: parsed for each request
   PassTarget target;  // otherwise
   std::shared_ptr<const upstream::ClusterSpec> cluster;
@@ -75,6 +77,9 @@ struct ForwardPlan {
   std::uint16_t port = 0;  // $proxy_port
   bool as_received = false;  // compat nginx: the path's bytes, whatever they decode to
   std::size_t replaced_prefix = 0;  // bytes of the path that target.uri stands for
+
+  bool speaks_grpc = false;  // deadlines, and errors as gRPC has them; compat nginx: never
+  [[nodiscard]] bool is_grpc() const noexcept { return protocol == PassOptions::Protocol::grpc; }
 
   std::vector<HeaderPlan> set_headers;  // defaults included
   NameSet set_names;  // their names: the client's own are not forwarded

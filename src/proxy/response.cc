@@ -14,6 +14,7 @@
 #include "http/status.h"
 #include "proxy/accel.h"
 #include "proxy/forced_range.h"
+#include "proxy/grpc.h"
 #include "proxy/http2_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/limited_responder.h"
@@ -263,6 +264,7 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
     co_return base::Result<void>{};
   }
   context.take_time();
+  if (ends_grpc_call(context, answer)) co_return co_await respond_grpc(context, answer);
   decide_keep_alive(context);
   response.fields.clear();
   response.reason = {};

@@ -183,10 +183,18 @@ bool is_tunnel_without_backend(const Context& context) {
          (context.location == nullptr || context.level->find<ForwardPlan>() == nullptr);
 }
 
+// A stream of gRPC's has messages when there is something to say.
+Pace::Limits pace_of_body(const Context& context) {
+  Pace::Limits pace = context.body_pace();
+  const auto* plan = context.level->find<ForwardPlan>();
+  if (plan != nullptr && plan->is_grpc()) pace.min_rate = 0;
+  return pace;
+}
+
 // What can be said without content.
 Step prepare_content(Context& context) {
   const ClientOptions& options = context.client_options();
-  context.body.set_limits(*options.max_body_size, context.body_pace());
+  context.body.set_limits(*options.max_body_size, pace_of_body(context));
   if (is_tunnel_without_backend(context)) return Answer{.status = 501};
   // An error before a path was looked for may have led to a named location.
   if (!context.exchange.path_is_routed) {

@@ -33,6 +33,7 @@
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
+#include "proxy/grpc_options.h"
 #include "proxy/http2_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/mirror.h"
@@ -65,11 +66,14 @@ std::span<const config::Feature> features() noexcept {
       proxy::kClientFeature,
       proxy::kHttp2Feature,
       proxy::kForwardFeature,
+      proxy::kPassingFeature,
+      proxy::kGrpcFeature,
       proxy::kCookieFeature,
       proxy::kLimitRateFeature,
       proxy::kMirrorFeature,
       proxy::kPostActionFeature,
       proxy::kBackendTlsFeature,
+      proxy::kGrpcTlsFeature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
       admission::kRealIpFeature,

@@ -114,6 +114,9 @@ bool serves_no_files_by_name(const Directive& directive, Surroundings around) {
 bool passes_to_https(const Directive& directive, Surroundings /*around*/) {
   return first_argument(directive).starts_with("https://");
 }
+bool passes_to_grpcs(const Directive& directive, Surroundings /*around*/) {
+  return first_argument(directive).starts_with("grpcs://");
+}
 bool is_verified(const Directive& directive, Surroundings around) {
   const Directive* verify = holding(around, "proxy_ssl_verify");
   return passes_to_https(directive, around) &&
@@ -357,6 +360,24 @@ constexpr NginxDifference kDifferences[] = {
      .directives = {"proxy_pass"},
      .settled_by = {"proxy_ssl_verify"},
      .touches = passes_to_https},
+    {.what = "backends over `grpcs://`",
+     .compat = true,
+     .nginx = "not verified",
+     .here = "as those over `https://`, by the `grpc_ssl_` directives",
+     .way = "`grpc_ssl_verify off;` `grpc_ssl_server_name off;`",
+     .directives = {"grpc_pass"},
+     .settled_by = {"grpc_ssl_verify"},
+     .touches = passes_to_grpcs},
+    {.what = "`grpc_pass`: the proxy's own errors, deadlines, `TE`",
+     .compat = true,
+     .nginx = "errors of HTTP; `grpc-timeout` is passed on, `TE: trailers` if the client sent it",
+     .here = "a request of type `application/grpc` gets a status of gRPC's; at the end of its "
+             "`grpc-timeout` that is DEADLINE_EXCEEDED; `TE: trailers` is always sent "
+             "([gRPC](grpc.md))",
+     .way = "`compat nginx;`",
+     .directives = {"grpc_pass"},
+     .settled_by = {},
+     .touches = always},
     {.what = "chains of backends' certificates",
      .compat = true,
      .nginx = "`proxy_ssl_verify_depth 1`: one intermediate",
@@ -416,7 +437,7 @@ constexpr NginxDifference kDifferences[] = {
      .here = "dropped unless the peer is in `trusted_proxies`; `$proxy_add_x_forwarded_for` begins "
              "anew. `$http_*` still shows what arrived",
      .way = "`trusted_proxies 0.0.0.0/0 ::/0;`",
-     .directives = {"proxy_pass"},
+     .directives = {"proxy_pass", "grpc_pass"},
      .settled_by = {"trusted_proxies"},
      .touches = always},
     {.what = "header names with characters other than letters, digits and `-`",
@@ -424,7 +445,7 @@ constexpr NginxDifference kDifferences[] = {
      .nginx = "dropped, unless `underscores_in_headers on` or `ignore_invalid_headers off`",
      .here = "never forwarded; `$http_*` shows them",
      .way = "none",
-     .directives = {"proxy_pass"},
+     .directives = {"proxy_pass", "grpc_pass"},
      .settled_by = {},
      .touches = always},
     {.what = "`proxy_set_header` of `Content-Length` or `Transfer-Encoding`",
@@ -484,7 +505,7 @@ constexpr NginxDifference kDifferences[] = {
      .nginx = "502; an error",
      .here = "the system's name servers and `/etc/hosts` are asked",
      .way = "set `resolver`",
-     .directives = {"proxy_pass"},
+     .directives = {"proxy_pass", "grpc_pass"},
      .settled_by = {"resolver"},
      .touches = has_variables},
     {.what = "`proxy_buffer_size`",

@@ -37,8 +37,13 @@ constexpr std::array<std::string_view, 2> kInheritedByNested{"internal", "alias"
 constexpr std::array<std::string_view, 5> kRewrite{"rewrite", "set", "if", "break", "return"};
 constexpr std::array<std::string_view, 2> kAccess{"allow", "deny"};
 // Whose order among themselves means nothing.
-constexpr std::array<std::string_view, 4> kUnordered{"proxy_set_header", "proxy_hide_header",
-                                                     "proxy_pass_header", "listen"};
+constexpr std::array<std::string_view, 7> kUnordered{"proxy_set_header",
+                                                     "proxy_hide_header",
+                                                     "proxy_pass_header",
+                                                     "grpc_set_header",
+                                                     "grpc_hide_header",
+                                                     "grpc_pass_header",
+                                                     "listen"};
 
 bool is_in(std::span<const std::string_view> names, std::string_view name) noexcept {
   return std::ranges::find(names, name) != names.end();

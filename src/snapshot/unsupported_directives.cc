@@ -30,7 +30,6 @@ constexpr const char* kRemove = "remove it, or keep this part with the server th
 constexpr const char* kGateway = "put the application's HTTP port behind proxy_pass";
 constexpr const char* kProgram =
     "no programs run inside the proxy: put the application's HTTP port behind proxy_pass";
-constexpr const char* kGrpc = "gRPC needs HTTP/2 to backends, which is not spoken yet";
 constexpr const char* kStreams = "L4 proxying is not part of the program yet";
 
 constexpr UnsupportedSpec kTable[] = {
@@ -104,37 +103,6 @@ constexpr UnsupportedSpec kTable[] = {
     {"fastcgi_temp_file_write_size", kHttp | kServer | kLocation, "later", kHarmless, ""},
     {"fastcgi_temp_path", kHttp | kServer | kLocation, "later", kHarmless, ""},
     {"geo", kStream, "L4 streams", kRefused, kStreams},
-    {"grpc_bind", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_buffer_size", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_connect_timeout", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_hide_header", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ignore_headers", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_intercept_errors", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_next_upstream", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_next_upstream_timeout", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_next_upstream_tries", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_pass", kLocation | kIfLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_pass_header", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_read_timeout", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_send_timeout", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_set_header", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_socket_keepalive", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_socket_rcvbuf", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_socket_sndbuf", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_certificate", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_certificate_cache", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_certificate_key", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_ciphers", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_conf_command", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_crl", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_name", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_password_file", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_protocols", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_server_name", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_session_reuse", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_trusted_certificate", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_verify", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
-    {"grpc_ssl_verify_depth", kHttp | kServer | kLocation, "HTTP/2 and gRPC", kRefused, kGrpc},
     {"hash", kStreamUpstream, "L4 streams", kRefused, kStreams},
     {"hash", kUpstream, "balancing", kRefused, kRemove},
     {"header_filter_by_lua", kHttp | kServer | kLocation | kIfLocation, "", kRefused, kProgram},

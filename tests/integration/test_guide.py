@@ -10,14 +10,14 @@ import pytest
 
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/guide"
 WHOLE = re.compile(r"^(http|server) \{", re.MULTILINE)
-# Whole ones of static-files are test_static_files.py's.
-PAGES = ("access-and-limits", "filters", "first-steps", "headers", "http2", "re-encryption", "rewriting",
+# Whole ones of static-files and grpc are test_static_files.py's and test_grpc.py's.
+PAGES = ("access-and-limits", "filters", "first-steps", "grpc", "headers", "http2", "re-encryption", "rewriting",
          "static-files", "tls")
 EXAMPLES = [pytest.param(example, id=f"{page}-{number}")
             for page in PAGES
             for number, example in enumerate(
                 re.findall(r"```nginx\n(.*?)```", (GUIDE / f"{page}.md").read_text(), re.DOTALL))
-            if page != "static-files" or not WHOLE.search(example)]
+            if page not in ("static-files", "grpc") or not WHOLE.search(example)]
 
 # What stands in the guide, and where it is in the test.
 PLACES = [

@@ -33,6 +33,7 @@ server {
     location /files { root /srv; autoindex on; ssi on; }
     location /none { }
     location /plain { proxy_pass http://group; }
+    location /calls { grpc_pass grpcs://127.0.0.1:9; }
 }
 server {
     access_log logs/access.log secrets;

@@ -176,9 +176,9 @@ TEST(Load, CompatNginxBringsNginxsDefaultsBack) {
 }
 
 TEST(Load, RefusesDirectivesThatWouldBeMissed) {
-  const Loaded loaded("server { listen 127.0.0.1:80; location / { grpc_pass x; } }");
+  const Loaded loaded("server { listen 127.0.0.1:80; location / { fastcgi_pass x; } }");
   EXPECT_EQ(loaded.snapshot, nullptr);
-  EXPECT_THAT(loaded.messages(), HasSubstr("grpc_pass"));
+  EXPECT_THAT(loaded.messages(), HasSubstr("fastcgi_pass"));
 }
 
 TEST(Load, RefusesAProxyPassUriInARegularExpression) {
