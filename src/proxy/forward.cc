@@ -126,9 +126,10 @@ async::Task<std::optional<Answer>> Forwarder::attempts() {
   co_return answer_;
 }
 
-// A streamed body is gone.
+// A streamed body is gone, but for what is kept of it.
 bool Forwarder::has_whole_request() const noexcept {
-  return !(streams_body_ && context_.body.touched());
+  if (!streams_body_ || !context_.body.touched()) return true;
+  return replay_ && replay_->is_whole();
 }
 
 bool Forwarder::may_repeat() const noexcept {

@@ -127,6 +127,7 @@ async::Task<Forwarder::Verdict> Forwarder::converse(upstream::Lease& lease,
                              "while reading response header from upstream");
   }
   current().status = exchange_.upstream_response.status;
+  if (replay_ && !is_passed_over(current().status)) replay_->close();
   current().header_time = context_.now() - attempt_began_;
   if (is_passed_over(current().status)) {
     // nginx's: these two are answers all the same, and no fault of the server.
@@ -151,6 +152,7 @@ async::Task<void> Forwarder::pump(http::ClientExchange& backend, async::Scope& s
   BodySource source;
   if (streams_body_) {
     source.streaming = &context_.body;
+    if (replay_) source.replay = &*replay_;
   } else {
     source.held = context_.held.get();
   }

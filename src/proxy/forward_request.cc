@@ -36,6 +36,9 @@ async::Task<std::optional<Answer>> Forwarder::take_body() {
   if (!context_.held) {
     if (!*plan_.options->request_buffering && !needs_length && !replaces_body_) {
       streams_body_ = true;
+      // Calls begin with a message, so that hardly any could be moved from a backend that goes
+      // away.
+      if (plan_.is_grpc()) replay_.emplace(*context_.client_options().body_buffer_size);
       co_return std::nullopt;
     }
     if (auto answer = co_await hold_body(context_)) co_return answer;

@@ -19,6 +19,7 @@
 #include "proxy/context.h"
 #include "proxy/outgoing.h"
 #include "proxy/plan.h"
+#include "proxy/request_body.h"
 #include "upstream/attempts.h"
 #include "upstream/cluster.h"
 #include "upstream/lease.h"
@@ -134,6 +135,7 @@ class Forwarder {
   ClientCertificateCache::Shown certificate_;  // named by variables; null: another, or none
   unsigned moves_ = 0;  // because the backend had not processed it
   std::optional<base::TimePoint> deadline_;  // of a call
+  std::optional<Replay> replay_;  // of a call
   bool expired_ = false;
   bool is_call_ = false;
   bool owes_end_ = false;  // of a call: its response has begun and is not whole

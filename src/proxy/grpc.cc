@@ -58,6 +58,7 @@ GrpcStatus grpc_status_of(unsigned http_status) noexcept {
 }
 
 bool is_grpc_call(const Context& context) {
+  if (context.parent != nullptr) return false;  // who makes a subrequest judges its status
   const auto* plan = context.level->find<ForwardPlan>();
   return plan != nullptr && plan->speaks_grpc &&
          is_grpc_type(context.exchange.request.fields.value(FieldName::content_type));

@@ -170,8 +170,13 @@ async::Task<base::Result<void>> pump_request(Context& context, const ForwardPlan
     if (source.held != nullptr) {
       CO_TRY(piece, source.held->piece_at(offset, buffer));
       offset += piece.size();
+    } else if (source.replay != nullptr && offset < source.replay->text().size()) {
+      piece = source.replay->text().substr(offset);
+      offset += piece.size();
     } else {
       CO_TRY(piece, co_await source.streaming->read());
+      if (source.replay != nullptr) source.replay->add(piece);
+      offset += piece.size();
     }
     const io::Patience patience(base::kNoDeadline, send_timeout);
     if (piece.empty()) {

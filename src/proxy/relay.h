@@ -25,6 +25,7 @@ inline constexpr std::string_view kBelowSendRate =
 /// Where a request's body comes from: the client as it sends, or what was held.
 struct BodySource {
   RequestBody* streaming = nullptr;
+  Replay* replay = nullptr;  // of what streams: sent first, and what is read is added
   const HeldBody* held = nullptr;
 };
 

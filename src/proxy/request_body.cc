@@ -7,6 +7,15 @@ namespace proxy {
 using base::ErrorCode;
 using base::ErrorSource;
 
+void Replay::add(std::string_view piece) {
+  whole_ = whole_ && piece.size() <= most_ - text_.size();
+  if (whole_) {
+    text_.append(piece);
+  } else {
+    text_ = {};
+  }
+}
+
 base::Result<std::string_view> RequestBody::check(base::Result<std::string_view> piece) noexcept {
   touched_ = true;
   if (!piece) {

@@ -3,8 +3,10 @@
 // waits for that.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "http/body.h"
@@ -13,6 +15,25 @@
 #include "proxy/pace.h"
 
 namespace proxy {
+
+/// What was read of a body that is streamed, for an attempt at another backend. Not more than
+/// `most` bytes: a body that is larger can't be sent again.
+class Replay {
+ public:
+  explicit Replay(std::size_t most) noexcept : most_(most) {}
+
+  void add(std::string_view piece);
+  /// Nobody needs it any more. What text() has given stays valid until the next add().
+  void close() noexcept { whole_ = false; }
+  /// Everything that was read is in it.
+  [[nodiscard]] bool is_whole() const noexcept { return whole_; }
+  [[nodiscard]] std::string_view text() const noexcept { return text_; }
+
+ private:
+  std::size_t most_;
+  std::string text_;
+  bool whole_ = true;
+};
 
 class RequestBody {
  public:

@@ -31,7 +31,6 @@ class Service:
         self.time_left = None
         self.entered = threading.Event()
         self.ended = threading.Event()  # a call of Wait's or Pour's is over, whoever ended it
-        self.seen = queue.Queue()
 
     def enter(self, context):
         self.metadata = dict(context.invocation_metadata())
@@ -49,6 +48,9 @@ class Service:
     def fail(self, request, context):
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not now: 100% \u00e9")
 
+    def refuse(self, requests, context):
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no more")
+
     def download(self, request, context):
         for number in range(int(request)):
             yield b"%d" % number
@@ -58,9 +60,7 @@ class Service:
 
     def chat(self, requests, context):
         self.enter(context)
-        for request in requests:
-            self.seen.put(request)
-            yield request
+        yield from requests
 
     def wait(self, request, context):
         self.enter(context)
@@ -79,6 +79,7 @@ class Service:
             "Wait": grpc.unary_unary_rpc_method_handler(self.wait),
             "Download": grpc.unary_stream_rpc_method_handler(self.download),
             "Pour": grpc.unary_stream_rpc_method_handler(self.pour),
+            "Refuse": grpc.stream_unary_rpc_method_handler(self.refuse),
             "Upload": grpc.stream_unary_rpc_method_handler(self.upload),
             "Chat": grpc.stream_stream_rpc_method_handler(self.chat),
         })
@@ -205,6 +206,17 @@ def test_each_message_of_a_conversation_is_forwarded_at_once(echo, service):
     assert answers.code() is grpc.StatusCode.OK
 
 
+def test_a_server_may_answer_before_the_client_is_done(echo):
+    def messages():
+        while True:
+            yield b"x" * 1000
+
+    calls = echo()
+    call = calls.stream_unary("/test.Echo/Refuse").future(messages(), timeout=WITHIN)
+    assert (call.code(), call.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "no more")
+    assert unary(calls) == b"HELLO"
+
+
 def test_a_large_message_each_way(echo):
     assert unary(echo(), request=b"a" * 3_000_000) == b"A" * 3_000_000
 
@@ -269,6 +281,21 @@ def test_at_its_deadline_an_answer_that_has_begun_ends_in_trailers(sallyport, ma
     wait_for(lambda: peer.last.reset_with is not None, "a reset")
 
 
+def test_a_deadline_holds_while_a_connection_is_made(sallyport, make_backend):
+    mute = threading.Event()
+    proxy = sallyport(text("location / { grpc_pass grpcs://@to@; grpc_ssl_verify off; }"),
+                      to=make_backend(serve=lambda connection: mute.wait(60)))
+    assert raw_call(proxy, ["100m"]).field("grpc-status") == "4"
+    mute.set()
+
+
+def test_nginx_passes_deadlines_on_and_keeps_none(sallyport, make_backend):
+    peer = Http2(lambda stream: stream.respond(trailers=[("grpc-status", "0")]))
+    proxy = sallyport(text("location / { grpc_pass @to@; }", "compat nginx;"), to=make_backend(serve=peer))
+    raw_call(proxy, ["1n"])
+    assert peer.last.field("grpc-timeout") == "1n"
+
+
 def test_a_deadline_that_has_passed_is_answered_without_the_backend(sallyport, make_backend):
     peer = Http2(None)
     proxy = sallyport(text("location / { grpc_pass @to@; }"), to=make_backend(serve=peer))
@@ -312,16 +339,26 @@ def test_a_cancelled_call_ends_at_the_backend(echo, service, kind, method):
     assert unary(calls) == b"HELLO"
 
 
-def test_cancellation_reaches_the_other_side_at_once(echo, service):
-    """Before a message that is sent behind it has come back."""
-    calls = echo()
-    for _ in range(20):
-        service.entered.clear()
-        call = calls.unary_unary("/test.Echo/Wait").future(b"", timeout=WITHIN)
-        assert service.entered.wait(WITHIN)
-        call.cancel()
-        unary(calls)
-        assert service.ended.wait(WITHIN)
+def test_a_reset_reaches_the_backend_within_a_round_trip(sallyport, make_backend):
+    """What is sent when a PING behind the reset is answered finds the reset there already."""
+    resets = []
+
+    def on_head(stream):
+        if stream.path == "/next":
+            resets.append(peer.requests[-2].reset_with)
+            stream.respond(trailers=[("grpc-status", "0")])
+
+    peer = Http2(None, on_head=on_head)
+    proxy = sallyport(text("location / { grpc_pass @to@; }"), to=make_backend(serve=peer))
+    with H2Client(proxy.client()) as client:
+        for count in range(20):
+            stream = client.open("POST", "/long", fields=GRPC)
+            peer.wait_for_requests(2 * count + 1)
+            stream.cancel()
+            client.fence()
+            assert client.get("/next").status == 200
+    assert resets == [CANCEL] * 20
+    assert len(peer.sessions) == 1
 
 
 # -- errors that the proxy makes
@@ -384,6 +421,19 @@ def test_a_client_of_http1_gets_the_status_in_the_head(sallyport):
         assert client.request("POST", "/", body=MESSAGE).status == 502
 
 
+@pytest.mark.parametrize("directives, body, code", [
+    ("client_body_timeout 200ms;", b"", "2"), ("client_max_body_size 1000;", b"x" * 2000, "2")])
+def test_a_limit_in_the_middle_of_a_call_ends_it_in_trailers(sallyport, make_backend, directives, body, code):
+    peer = Http2(None, on_head=lambda stream: stream.head(fields=[("content-type", "application/grpc")]))
+    proxy = sallyport(text(f"location / {{ grpc_pass @to@; {directives} }}"), to=make_backend(serve=peer))
+    with H2Client(proxy.client()) as client:
+        stream = client.open("POST", "/", fields=GRPC)
+        assert stream.head().status == 200
+        stream.send(body)
+        assert dict(stream.response().trailers)["grpc-status"] == code
+    wait_for(lambda: peer.last.reset_with is not None, "a reset")
+
+
 @pytest.mark.parametrize("cut", ["reset", "close"])
 def test_an_answer_that_is_cut_off_ends_in_unavailable(sallyport, make_backend, cut):
     def begin(stream):
@@ -433,21 +483,32 @@ def test_the_guide_s_locations(sallyport, service, channel, authority, place, co
 # -- how good it must be
 
 
-def test_a_long_stream_each_way_a_hundred_at_a_time(echo, service):
-    """As many messages on each of a hundred streams as make the number, and every one comes back."""
-    count = 100_000 if os.environ.get("SALLYPORT_LONG") else 5_000
-    calls = echo()
-    began = time.monotonic()
-    tokens = threading.Semaphore(100)  # under way
-    got = 0
+COUNT = 100_000 if os.environ.get("SALLYPORT_LONG") else 5_000
+
+
+def talk(calls, count, at_a_time):
+    """A conversation of so many messages, of which `at_a_time` are under way; how many came back, in order."""
+    under_way = threading.Semaphore(at_a_time)
 
     def messages():
         for number in range(count):
-            tokens.acquire()
+            under_way.acquire()
             yield b"%07d" % number
 
-    for got, answer in enumerate(calls.stream_stream("/test.Echo/Chat")(messages(), timeout=seconds(300)), 1):
-        tokens.release()
-        assert answer == b"%07d" % (got - 1)
-    assert got == count
-    print(f"{count} messages each way: {time.monotonic() - began:.1f} s")
+    got = 0
+    for answer in calls.stream_stream("/test.Echo/Chat")(messages(), timeout=seconds(300)):
+        under_way.release()
+        assert answer == b"%07d" % got
+        got += 1
+    return got
+
+
+@pytest.mark.parametrize("streams", [1, 100])
+def test_many_messages_each_way_a_hundred_at_a_time(echo, streams):
+    """On one stream, or on a hundred of one connection's."""
+    calls = echo()
+    began = time.monotonic()
+    with futures.ThreadPoolExecutor(streams) as pool:
+        got = list(pool.map(lambda _: talk(calls, COUNT // streams, 100 // streams), range(streams)))
+    assert got == [COUNT // streams] * streams
+    print(f"{COUNT} messages each way on {streams} streams: {time.monotonic() - began:.1f} s")

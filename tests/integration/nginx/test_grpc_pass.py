@@ -9,7 +9,7 @@ import pytest
 
 from support import wait_for
 from support.h2client import H2Client
-from support.http2 import CANCEL, Http2
+from support.http2 import CANCEL, REFUSED_STREAM, Http2
 from support.ports import reserve_port
 
 MESSAGE = b"\0\0\0\0\5hello"
@@ -340,6 +340,40 @@ def test_a_call_goes_to_a_server_that_can_be_reached(serve, http2):
                   "upstream group { server 127.0.0.1:@nobody@; server @to@ backup; }", to=peer,
                   nobody=reserve_port())
     assert call(proxy).trailers == OK
+
+
+def test_a_call_that_was_not_looked_at_is_sent_again(here, http2):
+    """With what has been read of its messages, as long as client_body_buffer_size has room for that."""
+    def refuse(stream, _):
+        if len(peer.requests) % 2 == 1:
+            stream.reset(REFUSED_STREAM)
+
+    peer = http2(on_data=refuse)
+    proxy = here("location / { grpc_pass @to@; client_body_buffer_size 1k; }", to=peer)
+    with H2Client(proxy.client()) as client:
+        stream = client.open("POST", "/", fields=GRPC)
+        stream.send(MESSAGE)
+        peer.wait_for_requests(2)
+        wait_for(lambda: peer.last.body == MESSAGE, "the message")
+        stream.send(MESSAGE)
+        stream.end(trailers=[("x-sum", "1")])
+        assert stream.response().trailers == OK
+        assert (peer.last.body, peer.last.trailers) == (2 * MESSAGE, [("x-sum", "1")])
+        stream = client.open("POST", "/", fields=GRPC)
+        stream.send(b"x" * 2000)
+        assert stream.response().field("grpc-status") == "14"
+    assert len(peer.requests) == 3
+    assert proxy.status()["counters"]["upstream_moved"] == 1
+
+
+def test_a_call_is_repeated_with_its_message_if_that_is_allowed(here, http2):
+    served = []
+    good = http2()
+    proxy = here("location / { grpc_pass group; grpc_next_upstream http_503 non_idempotent; }",
+                 "upstream group { server @bad@; server @good@ backup; }",
+                 bad=http2(answering(503, served)), good=good)
+    assert call(proxy).trailers == OK
+    assert served == [503] and good.last.body == MESSAGE
 
 
 def test_next_upstream_timeout_ends_the_search(here, http2):
