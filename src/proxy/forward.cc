@@ -97,6 +97,7 @@ async::Task<std::optional<Answer>> Forwarder::attempts() {
   upstream::Target target{.connect_timeout = *plan_.options->connect_timeout,
                           .socket = plain_socket ? nullptr : &socket_,
                           .http2 = *plan_.options->http_version == http::Version::http_2,
+                          .http2_terms = &plan_.http2_terms,
                           .preface = preface};
   if (destination_.https) {
     if (auto answer = choose_tls(tls)) co_return answer;

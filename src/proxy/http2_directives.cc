@@ -6,6 +6,7 @@
 #include "config/setters.h"
 #include "proxy/client_options.h"
 #include "proxy/http2_options.h"
+#include "proxy/http2_rate.h"
 
 namespace proxy {
 namespace {
@@ -16,23 +17,6 @@ using config::kHttpServer;
 using config::kHttpServerLocation;
 using config::takes;
 using O = Http2Options;
-
-// "10r/s burst=150"
-template <auto Member>
-void set_rate(Binding& binding) {
-  std::string_view rate = binding.argument(0);
-  std::string_view burst = binding.argument(1);
-  if (!rate.ends_with("r/s")) return binding.invalid(0, "frames per second, such as 10r/s");
-  if (!burst.starts_with("burst=")) return binding.invalid(1, "burst=NUMBER");
-  rate.remove_suffix(3);
-  burst.remove_prefix(6);
-  const auto per_second = base::parse_number<std::uint32_t>(rate);
-  const auto at_once = base::parse_number<std::uint32_t>(burst);
-  if (!per_second) return binding.invalid(0, "frames per second, such as 10r/s");
-  if (!at_once) return binding.invalid(1, "burst=NUMBER");
-  (binding.options<O>().*Member)
-      .set({.burst = *at_once, .per_second = *per_second}, binding.where());
-}
 
 // A window has 31 bits (RFC 9113 §6.9.1).
 void set_preread_size(Binding& binding) {
@@ -134,7 +118,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .documentation =
          "RST_STREAM frames that a client sends, or makes us send by its errors, on one "
          "connection; beyond it the connection ends.",
-     .set = set_rate<&O::resets>},
+     .set = set_http2_rate<&O::resets>},
     {.name = "http2_max_settings",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -142,7 +126,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "2r/s burst=20",
      .documentation = "SETTINGS frames, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::settings_frames>},
+     .set = set_http2_rate<&O::settings_frames>},
     {.name = "http2_max_pings",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -150,7 +134,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "50r/s burst=200",
      .documentation = "PING frames, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::pings>},
+     .set = set_http2_rate<&O::pings>},
     {.name = "http2_max_priorities",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -158,7 +142,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "20r/s burst=300",
      .documentation = "PRIORITY and PRIORITY_UPDATE frames, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::priorities>},
+     .set = set_http2_rate<&O::priorities>},
     {.name = "http2_max_window_updates",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -166,7 +150,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "500r/s burst=10000",
      .documentation = "WINDOW_UPDATE frames, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::window_updates>},
+     .set = set_http2_rate<&O::window_updates>},
     {.name = "http2_max_empty_frames",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -174,7 +158,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "5r/s burst=50",
      .documentation = "Frames without content that end nothing, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::empty_frames>},
+     .set = set_http2_rate<&O::empty_frames>},
     {.name = "http2_max_tiny_data",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -182,7 +166,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "5000r/s burst=20000",
      .documentation = "DATA frames of less than 64 bytes that end nothing, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::tiny_data>},
+     .set = set_http2_rate<&O::tiny_data>},
     {.name = "http2_max_unknown_frames",
      .contexts = kHttpServer,
      .arguments = takes(2),
@@ -190,7 +174,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "10r/s burst=100",
      .documentation = "Frames of unknown types, on one "
                       "connection; beyond it the connection ends.",
-     .set = set_rate<&O::unknown_frames>},
+     .set = set_http2_rate<&O::unknown_frames>},
     {.name = "http2_idle_timeout",
      .contexts = kHttpServer,
      .syntax = "VALUE",
@@ -247,6 +231,25 @@ constexpr config::DirectiveSpec kDirectives[] = {
 };
 
 }  // namespace
+
+std::optional<http::h2::Rate> read_http2_rate(config::Binding& binding) {
+  std::string_view rate = binding.argument(0);
+  std::string_view burst = binding.argument(1);
+  const bool is_rate = rate.ends_with("r/s");
+  rate = rate.substr(0, rate.size() - (is_rate ? 3 : 0));
+  const auto per_second = base::parse_number<std::uint32_t>(rate);
+  if (!is_rate || !per_second) {
+    binding.invalid(0, "frames per second, such as 10r/s");
+    return std::nullopt;
+  }
+  const bool is_burst = burst.starts_with("burst=");
+  const auto at_once = base::parse_number<std::uint32_t>(burst.substr(is_burst ? 6 : 0));
+  if (!is_burst || !at_once) {
+    binding.invalid(1, "burst=NUMBER");
+    return std::nullopt;
+  }
+  return http::h2::Rate{.burst = *at_once, .per_second = *per_second};
+}
 
 http::h2::Limits http2_limits(const Http2Options& options, const ClientOptions& client,
                               bool compat_nginx) {

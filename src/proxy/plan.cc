@@ -1,4 +1,5 @@
 #include "proxy/plan.h"
+#include "proxy/backend_http2_options.h"
 
 #include <algorithm>
 
@@ -108,6 +109,7 @@ void PlanMaker::provision(config::Level& level) {
   plan.as_received = flags_.compat_nginx;
   plan.pass_trailers = options.pass_trailers.value_or(grpc || !flags_.compat_nginx);
   plan.keep_alive = upstream::default_keep_alive(flags_.compat_nginx);
+  plan.http2_terms = level.get<BackendHttp2Options>().terms();
   plan_target(level, *pass, plan);
   plan_headers(options, plan);
   if (!grpc) plan_redirects(level, options, plan);

@@ -22,6 +22,7 @@
 #include "tls/client_context.h"
 #include "tls/private_key.h"
 #include "upstream/cluster_spec.h"
+#include "upstream/http2_terms.h"
 #include "upstream/upstream_directives.h"
 
 namespace proxy {
@@ -74,6 +75,7 @@ struct ForwardPlan {
   std::shared_ptr<const upstream::ClusterSpec> cluster;
   upstream::KeepAlive keep_alive;  // of clusters made at run time
   upstream::NameLookup lookup;  // likewise
+  upstream::Http2Terms http2_terms;
   std::uint16_t port = 0;  // $proxy_port
   bool as_received = false;  // compat nginx: the path's bytes, whatever they decode to
   std::size_t replaced_prefix = 0;  // bytes of the path that target.uri stands for

@@ -49,8 +49,9 @@ Site::Site(Worker& worker, std::shared_ptr<const void> owner, const Listing& lis
 // What the configuration says the same of as before goes on as it is: addresses, failures, weights
 // and idle connections of a group, sessions of a TLS policy.
 void Site::make_clusters(Worker& worker) {
-  const upstream::Surroundings surroundings{worker.loop, worker.resolvers, *worker.connector,
-                                            worker.counters, worker.background};
+  const upstream::Surroundings surroundings{worker.loop,       worker.resolvers,
+                                            *worker.connector, worker.counters,
+                                            worker.background, worker.http2_budget};
   std::unordered_multimap<std::string_view, std::shared_ptr<upstream::Cluster>> before;
   if (const Site* old = worker.site.get()) {
     for (const auto& [spec, cluster] : old->clusters_) before.emplace(spec->name, cluster);

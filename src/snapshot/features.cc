@@ -30,6 +30,7 @@
 #include "filter/sub.h"
 #include "filter/userid.h"
 #include "guard/limit_directives.h"
+#include "proxy/backend_http2_options.h"
 #include "proxy/backend_tls_options.h"
 #include "proxy/client_options.h"
 #include "proxy/forward_options.h"
@@ -74,6 +75,7 @@ std::span<const config::Feature> features() noexcept {
       proxy::kPostActionFeature,
       proxy::kBackendTlsFeature,
       proxy::kGrpcTlsFeature,
+      proxy::kBackendHttp2Feature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
       admission::kRealIpFeature,

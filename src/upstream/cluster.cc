@@ -44,8 +44,8 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, Surroundings surroundi
       surroundings_(surroundings),
       balancer_(std::make_unique<RoundRobinBalancer>()),
       pool_(surroundings.loop, spec_->keep_alive, &surroundings.counters),
-      shared_(surroundings.loop, spec_->keep_alive, surroundings.counters,
-              surroundings.background) {
+      shared_(surroundings.loop, spec_->keep_alive, surroundings.counters, surroundings.background,
+              surroundings.http2_budget) {
   for (std::size_t i = 0; i < spec_->endpoints.size(); ++i) {
     const EndpointSpec& endpoint = spec_->endpoints.at(i);
     if (endpoint.address || endpoint.down) continue;

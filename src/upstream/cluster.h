@@ -44,6 +44,7 @@
 #include "upstream/balancer.h"
 #include "upstream/cluster_spec.h"
 #include "upstream/connector.h"
+#include "upstream/http2_terms.h"
 #include "upstream/lease.h"
 #include "upstream/peer.h"
 #include "upstream/pool.h"
@@ -60,6 +61,7 @@ struct Target {
   const io::ConnectOptions* socket = nullptr;  // null: a socket like any other
   bool fresh_only = false;  // take no idle connection
   bool http2 = false;  // over a connection that many requests share
+  const Http2Terms* http2_terms = &kDefaultHttp2Terms;
   bool single_use = false;  // HTTP/2: not this request; its connection is for it alone
   // Sent first on a new connection, before its handshake: a PROXY protocol header. It speaks of one
   // client, so such a request takes no idle connection, and its own serves no other.
@@ -88,6 +90,7 @@ struct Surroundings {
   Connector& connector;
   observe::Counters& counters;  // of the worker
   async::Scope* background = nullptr;  // HTTP/2 connections run in it; null: there are none
+  http::h2::SharedBudget* http2_budget = nullptr;  // of their memory; null: not bounded
 };
 
 class Cluster {

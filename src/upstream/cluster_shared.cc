@@ -40,7 +40,7 @@ async::Task<Acquired> Cluster::lead(Lease lease, Attempts* attempts, Target targ
     co_return std::unexpected(std::move(transport.error()));
   }
   if (lease.peer_->id == asked) {
-    lease.shared_ = shared_.start(*std::move(transport), line);
+    lease.shared_ = shared_.start(*std::move(transport), line, target.http2_terms->limits);
     co_return std::move(lease);
   }
   // The other address family was faster: its line has the connection, and whoever waits here turns
@@ -53,11 +53,22 @@ async::Task<Acquired> Cluster::lead(Lease lease, Attempts* attempts, Target targ
                       .directive = {}});
   }
   const SharedPool::Use winner = shared_.line_of(identity_of(*lease.peer_, target));
-  lease.shared_ = shared_.start(*std::move(transport), line != nullptr ? &*winner : nullptr);
+  lease.shared_ = shared_.start(*std::move(transport), line != nullptr ? &*winner : nullptr,
+                                target.http2_terms->limits);
   co_return std::move(lease);
 }
 
 async::Task<Acquired> Cluster::share(Lease lease, Attempts* attempts, Target target, bool fresh) {
+  if (const auto* budget = surroundings_.http2_budget;
+      budget != nullptr && budget->used > budget->limit) {
+    surroundings_.counters.add(Counter::limit_h2_memory);
+    lease.report(Outcome::unproven);  // it is not to blame
+    Failure failure =
+        failed(lease, Failure::Phase::connecting, base::Error{.code = ErrorCode::exhausted});
+    failure.sentence = "HTTP/2 connections hold as much as they may";
+    failure.directive = "http2_max_total_memory";
+    co_return std::unexpected(std::move(failure));
+  }
   if (target.single_use || !target.preface.empty()) {
     co_return co_await lead(std::move(lease), attempts, target, nullptr);
   }
@@ -66,17 +77,19 @@ async::Task<Acquired> Cluster::share(Lease lease, Attempts* attempts, Target tar
       std::min(target.deadline, loop.now() + base::Duration(target.connect_timeout));
   const SharedPool::Use line = shared_.line_of(identity_of(*lease.peer_, target));
   const std::uint64_t newer_than = fresh ? shared_.newest() : 0;
+  const std::size_t most = target.http2_terms->max_connections;
   while (true) {
     // When no further connection is allowed, an older one must do.
-    lease.shared_ = line->enter(line->is_full() ? 0 : newer_than);
+    lease.shared_ = line->enter(line->is_full(most) ? 0 : newer_than);
     if (lease.shared_ != nullptr) {
       lease.reused_ = lease.shared_->requests() > 1;
       surroundings_.counters.add(Counter::upstream_reuses);
       co_return std::move(lease);
     }
-    if (line->may_connect()) co_return co_await lead(std::move(lease), attempts, target, &*line);
+    if (line->may_connect(most))
+      co_return co_await lead(std::move(lease), attempts, target, &*line);
     surroundings_.counters.add(Counter::upstream_h2_waits);
-    const Line::Wait::Outcome outcome = co_await Line::Wait(*line, loop, deadline);
+    const Line::Wait::Outcome outcome = co_await Line::Wait(*line, loop, deadline, most);
     if (outcome.failure != nullptr) {
       lease.report(Outcome::unproven);  // who connected has told
       co_return std::unexpected(*outcome.failure);

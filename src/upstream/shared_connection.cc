@@ -8,39 +8,17 @@
 
 namespace upstream {
 
-namespace {
-
-// A backend that takes few requests at a time has more connections, but not without end.
-constexpr std::size_t kMaxConnections = 16;  // of a line
-
-http::h2::ClientOptions options_of(const KeepAlive& keep) {
-  http::h2::ClientOptions options;
-  options.limits.stream_window = 256 * 1024;
-  options.limits.connection_window = 1024 * 1024;
-  // Many requests share the connection, and a backend may reset each of them in good faith, when it
-  // has answered an upload early (RFC 9113 §8.1).
-  options.limits.resets = {.burst = 10'000, .per_second = 1'000};
-  options.limits.tiny_data = {.burst = 200'000, .per_second = 50'000};
-  options.limits.max_total = 64 * 1024;  // of heads: each request has limits of its own
-  if (keep.ping_interval != std::chrono::milliseconds::max()) {
-    options.ping_interval = keep.ping_interval;
-  }
-  options.ping_timeout = keep.ping_timeout;
-  return options;
-}
-
-}  // namespace
-
 // --- SharedConnection ---
 
 SharedConnection::SharedConnection(Transport transport, const KeepAlive& options,
-                                   observe::Counters& counters, Line* line)
+                                   const http::h2::ClientOptions& h2, observe::Counters& counters,
+                                   Line* line)
     : loop_(transport.stream->loop()),
       options_(options),
       counters_(counters),
       tls_(transport.tls),
       line_(line),
-      h2_(std::move(transport.stream), options_of(options), counters, *this),
+      h2_(std::move(transport.stream), h2, counters, *this),
       opened_at_(loop_.now()),
       idle_since_(opened_at_) {
   counters_.add(observe::Counter::upstream_h2_connections);
@@ -108,12 +86,16 @@ std::shared_ptr<SharedConnection> Line::enter(std::uint64_t after) noexcept {
 }
 
 // Nor while it is not known how many requests the newest connection takes.
-bool Line::may_connect() const noexcept {
-  return !connecting_ && !is_full() &&
+bool Line::may_connect(std::size_t most) const noexcept {
+  return !connecting_ && !is_full(most) &&
          std::ranges::all_of(connections_, [](const auto& each) { return each->h2_.settled(); });
 }
 
-bool Line::is_full() const noexcept { return connections_.size() >= kMaxConnections; }
+bool Line::is_full(std::size_t most) const noexcept { return connections_.size() >= most; }
+
+bool Line::may_first_connect() noexcept {
+  return !waiters_.empty() && may_connect(static_cast<Wait&>(waiters_.front()).most_);
+}
 
 void Line::add(std::shared_ptr<SharedConnection> connection, std::uint64_t number) {
   connection->number_ = number;
@@ -129,7 +111,7 @@ void Line::wake(std::size_t most) noexcept {
 void Line::changed(SharedConnection& connection) noexcept {
   if (connection.h2_.takes_requests() && !connection.retired_) {
     // One more than have room connects: it waited to learn how many there would be.
-    wake(connection.room() + (may_connect() ? 1 : 0));
+    wake(connection.room() + (may_first_connect() ? 1 : 0));
     if (connection.is_idle()) pool_.became_idle(connection);
     return;
   }

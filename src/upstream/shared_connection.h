@@ -31,8 +31,8 @@ class SharedPool;
 class SharedConnection final : private http::h2::ClientConnection::Owner, private io::Timer {
  public:
   /// `line`: null for a connection that serves one request alone.
-  SharedConnection(Transport transport, const KeepAlive& options, observe::Counters& counters,
-                   Line* line);
+  SharedConnection(Transport transport, const KeepAlive& options, const http::h2::ClientOptions& h2,
+                   observe::Counters& counters, Line* line);
   ~SharedConnection();
   SharedConnection(const SharedConnection&) = delete;
   SharedConnection& operator=(const SharedConnection&) = delete;
@@ -87,9 +87,9 @@ class Line {
   /// A place on a connection that is newer than `after`; null if none has room.
   [[nodiscard]] std::shared_ptr<SharedConnection> enter(std::uint64_t after) noexcept;
   /// Whether whoever finds no place is to connect; otherwise it waits.
-  [[nodiscard]] bool may_connect() const noexcept;
-  /// It has as many connections as it may.
-  [[nodiscard]] bool is_full() const noexcept;
+  /// `most`: connections that it may have.
+  [[nodiscard]] bool may_connect(std::size_t most) const noexcept;
+  [[nodiscard]] bool is_full(std::size_t most) const noexcept;
 
   /// One who connects. Its end lets the others go on: with what came of it, or anew.
   class Connecting {
@@ -122,6 +122,7 @@ class Line {
   friend class SharedPool;
   class WaitLink : public async::Link {};
   void wake(std::size_t most) noexcept;
+  [[nodiscard]] bool may_first_connect() noexcept;  // of those who wait
 
   SharedPool& pool_;
   OwnIdentity identity_;
@@ -133,8 +134,9 @@ class Line {
 
 class Line::Wait final : private WaitLink, public async::Cancellable, public io::Timer {
  public:
-  Wait(Line& line, io::EventLoop& loop, base::Deadline deadline) noexcept
-      : line_(line), loop_(loop), deadline_(deadline) {}
+  /// `most`: as many connections may there be for whoever waits.
+  Wait(Line& line, io::EventLoop& loop, base::Deadline deadline, std::size_t most) noexcept
+      : line_(line), loop_(loop), deadline_(deadline), most_(most) {}
   [[nodiscard]] static bool await_ready() noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
@@ -156,6 +158,7 @@ class Line::Wait final : private WaitLink, public async::Cancellable, public io:
   Line& line_;
   io::EventLoop& loop_;
   base::Deadline deadline_;
+  std::size_t most_;
   std::coroutine_handle<> handle_;
   Outcome outcome_{};
 };

@@ -69,6 +69,8 @@ struct World {
   NoResolver resolvers;
   observe::CounterLayout layout;
   observe::Counters counters{layout};
+  http::h2::SharedBudget budget;
+  Http2Terms terms;
   std::unique_ptr<Cluster> cluster;
 
   explicit World(const KeepAlive& keep_alive = {}) {
@@ -78,7 +80,7 @@ struct World {
     spec->endpoints[1].backup = true;
     spec->keep_alive = keep_alive;
     cluster = std::make_unique<Cluster>(
-        std::move(spec), Surroundings{loop, resolvers, connector, counters, &background});
+        std::move(spec), Surroundings{loop, resolvers, connector, counters, &background, &budget});
   }
   ~World() {
     scope.request_stop();
@@ -93,8 +95,8 @@ struct World {
     [[nodiscard]] bool has_lease() const { return acquired && acquired->has_value(); }
   };
   async::Task<void> run(Asking* asking) {
-    asking->acquired.emplace(
-        co_await cluster->acquire(&asking->attempts, {.connect_timeout = 5s, .http2 = true}));
+    asking->acquired.emplace(co_await cluster->acquire(
+        &asking->attempts, {.connect_timeout = 5s, .http2 = true, .http2_terms = &terms}));
   }
   void ask(Asking& asking) {
     asking.scope.spawn(run(&asking));
@@ -205,6 +207,41 @@ TEST(SharedConnection, APlaceThatBecomesFreeIsForWhoWaits) {
   ASSERT_TRUE(patient.acquired && !patient.has_lease());
   EXPECT_EQ(patient.acquired->error().error.code, ErrorCode::timed_out);
   EXPECT_EQ(world.cluster->primaries().peers.front()->fails, 0U) << "it works";
+}
+
+TEST(SharedConnection, HasNoMoreRequestsThanItMayAndNoMoreBesideIt) {
+  World world;
+  world.terms.max_connections = 2;
+  world.terms.limits.max_streams = 3;
+  std::deque<World::Asking> asking(7);
+  for (auto& each : asking) {
+    world.ask(each);
+    world.settle();
+  }
+  EXPECT_EQ(world.connector.asked, 2);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_TRUE(asking[i].has_lease());
+  EXPECT_FALSE(asking[6].acquired);
+  EXPECT_GE(world.counters.get(observe::Counter::upstream_h2_waits), 1U);
+  (*asking[0].acquired)->release_for_reuse();
+  world.loop.run_until_idle();
+  EXPECT_TRUE(asking[6].has_lease());
+}
+
+TEST(SharedConnection, BeyondTheSharedBudgetNobodyIsAsked) {
+  World world;
+  world.budget = {.limit = 100, .used = 101};
+  World::Asking asking;
+  world.ask(asking);
+  ASSERT_TRUE(asking.acquired && !asking.has_lease());
+  EXPECT_EQ(asking.acquired->error().error.code, ErrorCode::exhausted);
+  EXPECT_EQ(asking.acquired->error().directive, "http2_max_total_memory");
+  EXPECT_EQ(world.counters.get(observe::Counter::limit_h2_memory), 1U);
+  EXPECT_EQ(world.connector.asked, 0);
+  EXPECT_EQ(world.cluster->primaries().peers.front()->fails, 0U) << "it is not to blame";
+  world.budget.used = 0;
+  World::Asking again;
+  world.ask(again);
+  EXPECT_TRUE(again.has_lease());
 }
 
 TEST(SharedConnection, IsUsedAgainUntilItsTimeIsOver) {

@@ -7,6 +7,20 @@
 
 namespace upstream {
 
+namespace {
+
+http::h2::ClientOptions h2_options(const KeepAlive& keep, const http::h2::Limits& limits,
+                                   http::h2::SharedBudget* budget) {
+  http::h2::ClientOptions options{
+      .limits = limits, .ping_timeout = keep.ping_timeout, .budget = budget};
+  if (keep.ping_interval != std::chrono::milliseconds::max()) {
+    options.ping_interval = keep.ping_interval;
+  }
+  return options;
+}
+
+}  // namespace
+
 SharedPool::~SharedPool() {
   for (const auto& line : lines_) line->let_go();
 }
@@ -29,9 +43,11 @@ void SharedPool::tidy() noexcept {
   std::erase_if(lines_, [](const auto& line) { return line->is_empty(); });
 }
 
-std::shared_ptr<SharedConnection> SharedPool::start(Transport transport, Line* line) {
+std::shared_ptr<SharedConnection> SharedPool::start(Transport transport, Line* line,
+                                                    const http::h2::Limits& limits) {
   CHECK(background_ != nullptr);
-  auto made = std::make_shared<SharedConnection>(std::move(transport), options_, counters_,
+  auto made = std::make_shared<SharedConnection>(std::move(transport), options_,
+                                                 h2_options(options_, limits, budget_), counters_,
                                                  closed_ ? nullptr : line);
   made->enter();
   if (line != nullptr && !closed_) line->add(made, ++newest_);

@@ -16,10 +16,15 @@ namespace upstream {
 
 class SharedPool {
  public:
-  /// `background`: where connections run; null where there are none.
+  /// `background`: where connections run; null where there are none. `budget`: what they hold is
+  /// charged to; may be null.
   SharedPool(io::EventLoop& loop, const KeepAlive& options, observe::Counters& counters,
-             async::Scope* background) noexcept
-      : loop_(loop), options_(options), counters_(counters), background_(background) {}
+             async::Scope* background, http::h2::SharedBudget* budget) noexcept
+      : loop_(loop),
+        options_(options),
+        counters_(counters),
+        background_(background),
+        budget_(budget) {}
   ~SharedPool();  // connections run on until their last requests end
   SharedPool(const SharedPool&) = delete;
   SharedPool& operator=(const SharedPool&) = delete;
@@ -44,8 +49,9 @@ class SharedPool {
   [[nodiscard]] Use line_of(const Identity& identity);
 
   /// Puts a new connection to work; the first lease on it is the caller's. `line`: null for one
-  /// that serves this lease alone.
-  [[nodiscard]] std::shared_ptr<SharedConnection> start(Transport transport, Line* line);
+  /// that serves this lease alone. `limits`: what the backend may do on it.
+  [[nodiscard]] std::shared_ptr<SharedConnection> start(Transport transport, Line* line,
+                                                        const http::h2::Limits& limits);
   /// The number of the newest.
   [[nodiscard]] std::uint64_t newest() const noexcept { return newest_; }
 
@@ -71,6 +77,7 @@ class SharedPool {
   KeepAlive options_;
   observe::Counters& counters_;
   async::Scope* background_;
+  http::h2::SharedBudget* budget_;
   std::vector<std::unique_ptr<Line>> lines_;
   std::uint64_t newest_ = 0;
   bool closed_ = false;

@@ -215,6 +215,28 @@ TEST(ClientConnection, InterimHeadsThatSayNothingAreBounded) {
   EXPECT_FALSE(world.ended) << "the others go on";
 }
 
+TEST(ClientConnection, WhatABackendSendsIsChargedToTheSharedBudgetUntilItIsRead) {
+  SharedBudget all;
+  ClientOptions options;
+  options.budget = &all;
+  ClientWorld world(options);
+  world.settle();
+  auto exchange = world.ask(world.request());
+  world.say(headers(1, kOk, 0) + data(1, std::string(5000, 'x')));
+  EXPECT_EQ(all.used, 5000U);
+  ASSERT_TRUE(world.read_head(*exchange));
+  ReceivedBody& body = exchange->open_body(world.head);
+  EXPECT_EQ(world.now(body.read(kNoDeadline)).value().size(), 5000U);
+  world.say(data(1, std::string(3000, 'x'), kEnd));
+  EXPECT_EQ(world.now(body.read(kNoDeadline)).value().size(), 3000U);
+  EXPECT_EQ(world.now(body.read(kNoDeadline)).value(), "");
+  EXPECT_EQ(all.used, 0U);
+  exchange = world.ask(world.request());
+  world.say(headers(3, kOk, 0) + data(3, std::string(5000, 'x')));
+  exchange.reset();
+  EXPECT_EQ(all.used, 0U) << "nobody will read it";
+}
+
 TEST(ClientConnection, AFewInterimHeadsAreNothing) {
   ClientWorld world;
   world.settle();
