@@ -190,7 +190,11 @@ async::Task<base::Result<void>> Forwarder::read_head(http::ClientExchange& backe
     interim.status = head.status;
     interim.reason = head.reason;
     for (const http::Field& field : head.fields) {
-      if (http::is_hop_by_hop(field.id) || plan_.hidden.has(field.id, field.name)) continue;
+      // RFC 9110 §8.6: no Content-Length, even of 0.
+      if (field.id == http::FieldName::content_length || http::is_hop_by_hop(field.id) ||
+          named_by_connection(head.fields, field) || plan_.hidden.has(field.id, field.name)) {
+        continue;
+      }
       if (!interim.fields.add(field)) break;
     }
     CO_TRY_VOID(co_await context_.responder().send_interim(

@@ -212,7 +212,9 @@ bool make_response(Context& context, const ForwardPlan& plan) {
   bool fits = add_own_fields(context, &plan);
   const bool check_connection = from.fields.has(FieldName::connection);
   const bool forces_ranges = *plan.options->force_ranges;
-  const bool tells_length = exchange.request.method == http::Method::head || from.status == 304;
+  // RFC 9110 §8.6: a 204 never does.
+  const bool tells_length =
+      (exchange.request.method == http::Method::head && from.status != 204) || from.status == 304;
   for (const Field& field : from.fields) {
     switch (field.id) {
       case FieldName::content_length:

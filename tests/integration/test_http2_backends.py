@@ -202,6 +202,24 @@ def test_interim_responses_come_before_the_final_one(proxied):
         assert client.response().status == 204
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_heads_without_a_body_do_not_tell_its_length(proxied, method):
+    """RFC 9110 8.6: neither a 1xx nor a 204 has a Content-Length, even if a backend gives them one."""
+    def answer(stream):
+        for status, flags in (("103", END_HEADERS), ("204", END_HEADERS | END_STREAM)):
+            stream.session.send_raw(frame(HEADERS, flags, stream.number, header_block(
+                (":status", status), ("content-length", "0"), ("link", "<a>"))))
+
+    proxy, _ = proxied(answer)
+    with proxy.client() as client:
+        client.send(GET.replace("GET", method))
+        hints = client.response(interim=True)
+        final = client.response()
+    assert (hints.status, final.status) == (103, 204)
+    assert [each.field("content-length") for each in (hints, final)] == [None, None]
+    assert [each.field("link") for each in (hints, final)] == ["<a>", "<a>"]
+
+
 def test_a_large_answer_waits_for_a_slow_client(proxied):
     size = 8 * 1024 * 1024
     proxy, peer = proxied(lambda stream: stream.respond(b"x" * size))
