@@ -148,6 +148,12 @@ bool Connection::receive(std::string_view bytes) noexcept {
     offend(offence);
     return false;
   }
+  if (watch_.broke_stream()) {
+    session_.terminate(Code::stream_closed);
+    pump();
+    end(Ending::protocol, "STREAM_CLOSED");  // if the GOAWAY could not leave
+    return false;
+  }
   inside_ = true;
   const bool goes_on = session_.feed(bytes);
   inside_ = false;

@@ -20,13 +20,16 @@ FrameWatch::FrameWatch(const Limits& limits, std::size_t preface, base::TimePoin
       empty_frames_(limits.empty_frames, now),
       tiny_data_(limits.tiny_data, now),
       unknown_frames_(limits.unknown_frames, now),
-      skip_(preface) {}
+      skip_(preface),
+      is_client_(preface > 0) {}
 
 FrameWatch::Frame FrameWatch::read_header() const noexcept {
   const auto byte = [this](std::size_t i) { return static_cast<std::uint8_t>(header_[i]); };
   return {.length = (std::size_t{byte(0)} << 16U) | (std::size_t{byte(1)} << 8U) | byte(2),
           .type = static_cast<FrameType>(byte(3)),
-          .flags = byte(4)};
+          .flags = byte(4),
+          .stream = (std::uint32_t{byte(5)} & 0x7fU) << 24U | std::uint32_t{byte(6)} << 16U |
+                    std::uint32_t{byte(7)} << 8U | byte(8)};
 }
 
 Offence FrameWatch::scan(std::string_view bytes, base::TimePoint now) noexcept {
@@ -44,6 +47,8 @@ Offence FrameWatch::scan(std::string_view bytes, base::TimePoint now) noexcept {
     const Frame frame = read_header();
     skip_ = frame.length;
     if (const Offence offence = judge(frame, now); offence != Offence::none) return offence;
+    if (is_client_) follow(frame);
+    if (broke_stream_) return Offence::none;
   }
 }
 
@@ -63,6 +68,22 @@ Offence FrameWatch::judge(const Frame& frame, base::TimePoint now) noexcept {
     case FrameType::goaway: break;
   }
   return unless(unknown_frames_.take(now), Offence::unknown_frame_flood);
+}
+
+void FrameWatch::follow(const Frame& frame) {
+  const bool ends = (frame.flags & kFlagEndStream) != 0;
+  switch (frame.type) {
+    case FrameType::headers:
+      sending_.begin(frame.stream);
+      if (ends) sending_.end(frame.stream);
+      return;
+    case FrameType::data:
+      broke_stream_ = sending_.has_ended(frame.stream);
+      if (ends) sending_.end(frame.stream);
+      return;
+    case FrameType::rst_stream: return sending_.end(frame.stream);
+    default: return;
+  }
 }
 
 Offence FrameWatch::judge_data(const Frame& frame, base::TimePoint now) noexcept {

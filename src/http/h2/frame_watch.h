@@ -16,6 +16,7 @@
 
 #include "http/h2/limits.h"
 #include "http/h2/offence.h"
+#include "http/h2/sending_streams.h"
 #include "http/h2/token_bucket.h"
 
 namespace http::h2 {
@@ -39,7 +40,7 @@ inline constexpr std::size_t kFrameHeader = 9;
 
 class FrameWatch {
  public:
-  /// `preface`: bytes before the first frame. `limits` must outlive it.
+  /// `preface`: bytes before the first frame, a client's. `limits` must outlive it.
   FrameWatch(const Limits& limits, std::size_t preface, base::TimePoint now) noexcept;
 
   /// The next received bytes. After an offence it must not be called again.
@@ -53,6 +54,9 @@ class FrameWatch {
   /// was its window that made the frame small.
   void earn_by_data(std::size_t size, bool cut_by_window) noexcept;
 
+  /// DATA came for a stream that the client itself had ended: the connection's error STREAM_CLOSED.
+  /// Of a client's frames; scan() has stopped at it.
+  [[nodiscard]] bool broke_stream() const noexcept { return broke_stream_; }
   /// A header block has begun and not ended.
   [[nodiscard]] bool in_block() const noexcept { return in_block_; }
   /// That have begun.
@@ -63,13 +67,17 @@ class FrameWatch {
     std::size_t length;
     FrameType type;
     std::uint8_t flags;
+    std::uint32_t stream;
   };
   [[nodiscard]] Frame read_header() const noexcept;
   [[nodiscard]] Offence judge(const Frame& frame, base::TimePoint now) noexcept;
   [[nodiscard]] Offence judge_data(const Frame& frame, base::TimePoint now) noexcept;
   [[nodiscard]] Offence judge_block(const Frame& frame, base::TimePoint now) noexcept;
 
+  void follow(const Frame& frame);
+
   const Limits& limits_;
+  SendingStreams sending_;
   TokenBucket resets_;
   TokenBucket settings_;
   TokenBucket pings_;
@@ -83,6 +91,8 @@ class FrameWatch {
   std::uint64_t blocks_ = 0;
   std::uint32_t continuations_ = 0;
   bool in_block_ = false;
+  bool is_client_;  // who is watched
+  bool broke_stream_ = false;
   std::uint8_t have_ = 0;  // bytes in header_
   std::array<char, kFrameHeader> header_{};
 };

@@ -47,11 +47,32 @@ TEST(FrameWatch, CountsEachKindOfFrame) {
   EXPECT_EQ(passed(headers(1, get()), limits, 100), 100);
 }
 
+TEST(FrameWatch, KnowsWhatTheClientHasEnded) {
+  const auto breaks = [](const std::string& said) {
+    const Limits limits;
+    FrameWatch watch(limits, kPreface.size(), {});
+    EXPECT_EQ(watch.scan(std::string(kPreface) + said, {}), Offence::none);
+    return watch.broke_stream();
+  };
+  EXPECT_TRUE(breaks(headers(1, get()) + data(1, "x")));
+  EXPECT_TRUE(breaks(headers(1, post(), 0) + data(1, "x", kEnd) + data(1, "y")));
+  EXPECT_TRUE(breaks(headers(1, post(), 0) + reset(1) + data(1, "x")));
+  EXPECT_TRUE(breaks(headers(1, post(), 0) + headers(1, {{"x", "y"}}) + data(1, "x")));
+  EXPECT_TRUE(breaks(headers(5, post(), 0) + data(3, "x"))) << "passed over";
+  EXPECT_FALSE(breaks(headers(1, post(), 0) + headers(3, get()) + data(1, "x", kEnd)));
+  EXPECT_FALSE(breaks(headers(1, get()) + data(3, "x"))) << "idle: another error";
+  EXPECT_FALSE(breaks(headers(1, get()) + window(1, 1) + reset(1)));
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += headers(1 + 2 * i, post(), 0);
+  EXPECT_FALSE(breaks(many + data(1, "x"))) << "so many are not remembered";
+  EXPECT_TRUE(breaks(many + headers(3001, get()) + data(3001, "x")));
+}
+
 TEST(FrameWatch, SaysTheSameHoweverTheBytesAreSliced) {
   Limits limits;
   limits.pings = {.burst = 3};
   std::string all(kPreface);
-  all += headers(1, get()) + data(1, std::string(300, '\6')) + window(1, 4);
+  all += headers(1, post(), 0) + data(1, std::string(300, '\6')) + window(1, 4);
   for (int i = 0; i < 4; ++i) all += frame(FrameType::ping, 0, 0, "12345678");
   const base::TimePoint now{};
   for (std::size_t slice = 1; slice < 40; ++slice) {
