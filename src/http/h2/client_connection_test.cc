@@ -19,7 +19,7 @@ TEST(ClientConnection, TranslatesARequestAndItsAnswer) {
   ClientWorld world;
   world.settle();
   OutgoingRequest request = world.request();
-  ASSERT_TRUE(request.fields.add("X-One", "1") &&
+  ASSERT_TRUE(request.fields.add("X-One", " 1\t") &&
               request.fields.add(FieldName::connection, "close"));
   const auto exchange = world.ask(request);
   EXPECT_EQ(world.heard(),

@@ -188,7 +188,8 @@ void RequestFields::read_length(bool end_stream) {
   if (!end_stream && !is_tunnel) head_.body.kind = BodyFraming::Kind::chunked;
 }
 
-// RFC 9113 §8.2.3. What stands above reads one Cookie, as HTTP/1 has it.
+// RFC 9113 §8.2.3. What stands above reads one Cookie, as HTTP/1 has it. Empty pieces are left out:
+// the value may not end with a blank (§8.2.1).
 void RequestFields::join_cookies() {
   const std::size_t count = head_.fields.count(FieldName::cookie);
   if (count < 2) return;
@@ -196,11 +197,11 @@ void RequestFields::join_cookies() {
   const auto pieces = arena.make_array<std::string_view>(count * 2 - 1);
   std::size_t at = 0;
   for (const Field& field : head_.fields) {
-    if (field.id != FieldName::cookie) continue;
+    if (field.id != FieldName::cookie || field.value.empty()) continue;
     if (at > 0) pieces[at++] = "; ";
     pieces[at++] = field.value;
   }
-  static_cast<void>(head_.fields.set(FieldName::cookie, arena.concat(pieces)));
+  static_cast<void>(head_.fields.set(FieldName::cookie, arena.concat(pieces.first(at))));
 }
 
 }  // namespace http::h2

@@ -64,6 +64,13 @@ TEST(Request, HasOneCookieWhateverNumberItCameIn) {
       "GET https example.com:0 / Cookie=a=1; b=2; c=3 x=y Host=example.com");
 }
 
+TEST(Request, EmptyPiecesOfACookieLeaveNoBlankAtItsEnds) {
+  EXPECT_EQ(tell(get("/", {{"cookie", ""}, {"cookie", "a=1"}, {"cookie", ""}})).log,
+            "GET https example.com:0 / Cookie=a=1 Host=example.com");
+  EXPECT_EQ(tell(get("/", {{"cookie", ""}, {"cookie", ""}})).log,
+            "GET https example.com:0 / Cookie= Host=example.com");
+}
+
 TEST(Request, ConnectComesThrough) {
   const Told told = tell({{":method", "CONNECT"}, {":authority", "example.com:443"}}, 0);
   EXPECT_EQ(told.log, "CONNECT  example.com:443  Host=example.com:443");

@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "base/text.h"
 #include "http/characters.h"
 #include "http/find_control.h"
 #include "http/h2/field_rules.h"
@@ -25,12 +26,14 @@ class Lines {
   }
   void field(const Field& field) {
     if (is_connection_specific(field.id)) return;
-    require(find_control(field.value, 0) == field.value.size());
+    // RFC 9113 §8.2.1: no blanks at the ends. In HTTP/1 they mean nothing.
+    const std::string_view value = base::trim(field.value);
+    require(find_control(value, 0) == value.size());
     if (field.id != FieldName::other) {
-      return push(lower_text_of(field.id), field.value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+      return push(lower_text_of(field.id), value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
     }
     require(is_token(field.name));
-    push(field.name, field.value, NGHTTP2_NV_FLAG_NONE);  // nghttp2 makes the copy lower case
+    push(field.name, value, NGHTTP2_NV_FLAG_NONE);  // nghttp2 makes the copy lower case
   }
   void fields(const Fields& all) {
     for (const Field& each : all) field(each);
