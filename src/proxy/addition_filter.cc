@@ -12,7 +12,8 @@ using http::Then;
 async::Task<base::Result<void>> write_part(Context& parent, std::string_view path,
                                            http::BodySink& sink) {
   if (!take_subrequest(parent, path)) co_return base::Result<void>{};
-  const auto part = std::make_unique<Subrequest>(parent, Subrequest::What{.path = path}, &sink);
+  const auto part =
+      std::make_unique<Subrequest>(parent, Subrequest::What{.path = path, .of_page = true}, &sink);
   co_await part->run();
   co_return part->outcome();
 }

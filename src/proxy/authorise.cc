@@ -40,7 +40,7 @@ Answer client_left(Context& context) {
 async::Task<bool> wait(Context& context, base::Duration time) {
   async::Scope scope(co_await async::current_scope());
   std::optional<ClientWatch> watch;
-  if (context.parent == nullptr) watch.emplace(context.client, scope);
+  if (context.parent == nullptr) watch.emplace(context.watches(), scope);
   const auto waited =
       co_await async::within(scope, sleep(context.worker.loop, context.now() + time));
   co_return waited.has_value();
@@ -100,7 +100,7 @@ async::Task<AuthVerdict> ask_password(Context& context) {
     desk = std::make_shared<admission::PasswordDesk>(context.worker.loop, context.worker.counters);
   }
   async::Scope scope(co_await async::current_scope());
-  const ClientWatch watch(context.client, scope);
+  const ClientWatch watch(context.watches(), scope);
   const AuthVerdict verdict = co_await async::within(
       scope, admission::authenticate(*context.level, context.exchange, *desk));
   if (!verdict.line.empty()) log(context, verdict.level, verdict.line);
@@ -138,7 +138,7 @@ async::Task<Refusal> ask_by_subrequest(Context& context, const admission::AuthRe
   if (context.recorder != nullptr) co_return assumed_refusal(context);
   if (!take_subrequest(context, plan.path)) co_return Refusal{.status = 500};
   async::Scope scope(co_await async::current_scope());
-  const ClientWatch watch(context.client, scope);
+  const ClientWatch watch(context.watches(), scope);
   Subrequest asked(context, {.path = plan.path, .head_only = true});
   co_await async::within(scope, asked.run());
   if (scope.stop_requested()) co_return Refusal{.status = 499};
@@ -164,6 +164,17 @@ Answer refused_by_limit(const LimitVerdict& verdict) {
   return {.status = verdict.status, .close_silently = closes_silently(verdict.status)};
 }
 
+// What was counted is not counted again for the page or its other parts, also those that run now.
+void tell_parents(const Context& context) {
+  using exchange::LimitStatus;
+  const exchange::Exchange& own = context.exchange;
+  for (Context* parent = context.parent; parent != nullptr; parent = parent->parent) {
+    exchange::Exchange& of = parent->exchange;
+    if (of.limit_req_status == LimitStatus::none) of.limit_req_status = own.limit_req_status;
+    if (of.limit_conn_status == LimitStatus::none) of.limit_conn_status = own.limit_conn_status;
+  }
+}
+
 }  // namespace
 
 void apply_limit_except(Context& context) noexcept {
@@ -183,6 +194,7 @@ async::Task<Step> keep_limits(Context& context) {
   exchange::Exchange& exchange = context.exchange;
   LimitVerdict verdict = guard::limit_requests(*context.level, exchange, zones, context.now());
   tell(context, verdict);
+  tell_parents(context);
   if (verdict.kind == LimitVerdict::Kind::refuse) {
     context.tell(Recorder::Step::limits, "refused by limit_req");
     context.count(Counter::limit_req);
@@ -194,6 +206,7 @@ async::Task<Step> keep_limits(Context& context) {
   }
   verdict = guard::limit_connections(*context.level, exchange, zones, context.slots);
   tell(context, verdict);
+  tell_parents(context);
   const bool refused = verdict.kind == LimitVerdict::Kind::refuse;
   context.tell(Recorder::Step::limits, refused ? "refused by limit_conn" : "passed");
   if (!refused) co_return std::nullopt;

@@ -5,7 +5,9 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
+#include "async/scope.h"
 #include "config/level.h"
 #include "content/byte_ranges.h"
 #include "exchange/exchange.h"
@@ -17,6 +19,7 @@
 #include "observe/counters.h"
 #include "observe/error_log.h"
 #include "proxy/client_options.h"
+#include "proxy/client_watch.h"
 #include "proxy/pace.h"
 #include "proxy/recorder.h"
 #include "proxy/site.h"
@@ -27,6 +30,7 @@ namespace proxy {
 
 class HeldBody;
 class Mirrors;
+class PartQueue;
 class RequestBody;
 struct SsiState;
 
@@ -49,6 +53,7 @@ struct Context {
   RequestBody& body;
   http::Responder& direct;         // to the client; how to respond: responder()
   io::Stream& client;              // for tunnels, and to see the client leave
+  ClientWatches own_watches{client};  // watches() are for all
   Recorder* recorder = nullptr;    // whom steps are told; null where requests are served
   std::string_view pipelined{};    // what the client sent behind a request without a body
   io::Buffer upstream_head{};      // what exchange.upstream_response has views of
@@ -74,7 +79,11 @@ struct Context {
   std::uint64_t subrequests = 0;  // made for this request, also by its subrequests
   std::shared_ptr<Mirrors> mirrors{};  // null: none
   std::shared_ptr<SsiState> ssi{};  // of a page that has commands
+  std::vector<std::shared_ptr<PartQueue>> parts{};  // of its responses: what runs beside it
+  unsigned parts_running = 0;  // of the client's request, those of its parts counted, too
+  async::Scope* scope = nullptr;  // that serve() runs in
   bool head_only = false;  // of a subrequest: nobody wants the body
+  bool of_page = false;  // of a subrequest: it gives a part of what the client is sent
   bool leaves_error_pages = false;  // of a subrequest: its parent has something better to show
   guard::ConnectionSlots slots{};  // in limit_conn's zones
   std::unique_ptr<http::Responder> limited{};  // in front of `direct`, if there is a limit_rate
@@ -84,6 +93,10 @@ struct Context {
   [[nodiscard]] http::Responder& responder() const noexcept {
     if (filtered != nullptr) return *filtered;
     return limited != nullptr ? *limited : direct;
+  }
+  /// One for the client's request and all that is done for it.
+  [[nodiscard]] ClientWatches& watches() noexcept {
+    return parent != nullptr ? parent->watches() : own_watches;
   }
   [[nodiscard]] const ClientOptions& client_options() const { return level->get<ClientOptions>(); }
   /// The server's, since the path is made canonical before there is a location.

@@ -66,7 +66,7 @@ async::Task<Forwarder::Verdict> Forwarder::attempt(upstream::Lease lease) {
   std::unique_ptr<http::ClientExchange> shared;
   http::ClientExchange& backend = begin_exchange(lease, alone, shared);
   if (!streams_body_ && watches_client()) {
-    watch_.emplace(context_.client, scope);
+    watch_.emplace(context_.watches(), scope);
   }
   const Verdict verdict = co_await async::within(scope, converse(lease, backend, scope));
   scope.request_stop();
@@ -161,7 +161,7 @@ async::Task<void> Forwarder::pump(http::ClientExchange& backend, async::Scope& s
   pumped_at_ = context_.now();
   // The body was what read from the client, and so noticed when it left.
   if (pumped && streams_body_ && context_.body.ended() && watches_client()) {
-    watch_.emplace(context_.client, scope);
+    watch_.emplace(context_.watches(), scope);
   }
   if (pumped || pumped.error().is(ErrorCode::cancelled)) co_return;
   pump_error_ = pumped.error();
@@ -221,7 +221,7 @@ bool Forwarder::is_tunnel_answer() const noexcept {
 
 // Whoever makes a subrequest watches the client, if anybody does.
 bool Forwarder::watches_client() const noexcept {
-  return context_.parent == nullptr && !*plan_.options->ignore_client_abort;
+  return (context_.parent == nullptr || context_.of_page) && !*plan_.options->ignore_client_abort;
 }
 
 }  // namespace proxy

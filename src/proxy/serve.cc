@@ -12,6 +12,7 @@
 #include "proxy/field_names.h"
 #include "proxy/forward.h"
 #include "proxy/mirror.h"
+#include "proxy/part_queue.h"
 #include "proxy/post_action.h"
 #include "proxy/request_body.h"
 #include "proxy/reroute.h"
@@ -290,6 +291,7 @@ void select_server(Context& context) {
 }
 
 async::Task<void> serve(Context& context) {
+  context.scope = co_await async::current_scope();
   Step answer;
   const auto goes_on = [&] { return !answer && context.reroute == Reroute::none; };
   if (context.parent == nullptr) answer = admit(context);
@@ -304,10 +306,12 @@ async::Task<void> serve(Context& context) {
     if (!answer) answer = failed_evaluation(context);
     if (goes_on()) answer = prepare_content(context);
     if (goes_on()) answer = co_await produce_content(context);
+    if (!context.parts.empty()) co_await finish_parts(context);
     if (answer) answer = apply_error_page(context, *answer);
     if (answer || context.reroute == Reroute::none) break;
   }
   if (answer) co_await reply(context, *answer);
+  if (!context.parts.empty()) co_await finish_parts(context);
   if (context.mirrors != nullptr) co_await finish_mirrors(context);
   if (has_post_action(context)) co_await run_post_action(context);
 }

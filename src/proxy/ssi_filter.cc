@@ -148,7 +148,8 @@ async::Task<Result<void>> SsiFilter::write(std::string_view piece, Then then,
   patience_ = patience;
   CO_TRY_VOID(co_await process(piece));
   if (then == Then::end) CO_TRY_VOID(co_await pass_text(parser_.finish()));
-  if (then == Then::more) co_return Result<void>{};
+  if (then == Then::more || (then == Then::flush && has_parts())) co_return Result<void>{};
+  if (has_parts()) CO_TRY_VOID(co_await parts_->drain());
   const std::string last = std::exchange(out_, {});
   co_return co_await next().write(last, then, patience);
 }
@@ -169,6 +170,11 @@ async::Task<Result<void>> SsiFilter::process(std::string_view piece) {
 }
 
 async::Task<Result<void>> SsiFilter::put(std::string_view text) {
+  if (text.empty()) co_return Result<void>{};
+  if (has_parts()) {
+    CO_TRY(const bool taken, co_await parts_->append(text));
+    if (taken) co_return Result<void>{};
+  }
   if (out_.size() + text.size() >= kGather) {
     CO_TRY_VOID(co_await flush());
     if (text.size() >= kGather) co_return co_await next().write(text, Then::more, patience_);
@@ -472,25 +478,48 @@ async::Task<Result<bool>> SsiFilter::include_text(const Parameters& parameters) 
     co_return false;
   }
   if (!take_subrequest(context_, *canonical)) co_return false;
-  CO_TRY_VOID(co_await flush());
   if (into != nullptr) {
     Capture capture(*options_.included_size);
     const auto part = std::make_unique<Subrequest>(
-        context_, Subrequest::What{.path = *canonical, .args = target}, &capture);
+        context_, Subrequest::What{.path = *canonical, .args = target, .of_page = true}, &capture);
     co_await part->run();
     if (const auto done = part->outcome(); !done) complain(base::describe(done.error()));
     if (part->exchange().response.status >= 300 || !part->is_whole()) co_return true;
     co_return set(*into, std::move(capture.text));
   }
-  const auto part = std::make_unique<Subrequest>(
-      context_,
-      Subrequest::What{.path = *canonical, .args = target, .leaves_error_pages = stub != nullptr},
-      &next());
+  CO_TRY_VOID(co_await flush());
+  if (stub == nullptr && may_start()) {
+    start(*canonical, target);
+    if (waits != nullptr && base::equal_ignoring_case(*waits, "yes")) {
+      CO_TRY_VOID(co_await parts_->wait_for_last());
+    }
+    co_return true;
+  }
+  if (has_parts()) CO_TRY_VOID(co_await parts_->drain());
+  const auto part =
+      std::make_unique<Subrequest>(context_,
+                                   Subrequest::What{.path = *canonical,
+                                                    .args = target,
+                                                    .of_page = true,
+                                                    .leaves_error_pages = stub != nullptr},
+                                   &next());
   co_await part->run();
   CO_TRY_VOID(part->outcome());
   if (stub == nullptr || part->has_output()) co_return true;
   CO_TRY_VOID(co_await write_stub(*stub));
   co_return true;
+}
+
+bool SsiFilter::may_start() const noexcept {
+  return context_.scope != nullptr && (parts_ == nullptr || parts_->has_room());
+}
+
+void SsiFilter::start(std::string_view path, std::string_view args) {
+  if (parts_ == nullptr) {
+    parts_ = std::make_shared<PartQueue>(context_, next());
+    context_.parts.push_back(parts_);
+  }
+  parts_->start({.path = path, .args = args, .of_page = true});
 }
 
 // A block may have commands, an include with itself as a stub among them.

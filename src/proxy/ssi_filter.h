@@ -1,8 +1,8 @@
 // SsiFilter: runs the SSI commands of a page and puts what they give in their places.
 //
-// Includes are subrequests, run one after the other in the order of the page: their bodies pass
-// straight on, and nothing of the page is held meanwhile. (nginx begins them all at once and holds
-// what comes too early.) What the commands of a page and of its parts share stands in SsiState.
+// Includes are subrequests; those that need not be waited for run side by side, and what comes too
+// early waits for its turn (part_queue.h). What the commands of a page and of its parts share
+// stands in SsiState.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "filter/ssi.h"
 #include "filter/ssi_parser.h"
 #include "proxy/context.h"
+#include "proxy/part_queue.h"
 
 namespace proxy {
 
@@ -62,6 +63,9 @@ class SsiFilter final : public filter::BodyFilter {
   [[nodiscard]] Done run(const filter::SsiCommand& command);
   [[nodiscard]] Done include(const Parameters& parameters);
   [[nodiscard]] async::Task<base::Result<bool>> include_text(const Parameters& parameters);
+  [[nodiscard]] bool has_parts() const noexcept { return parts_ != nullptr && !parts_->empty(); }
+  [[nodiscard]] bool may_start() const noexcept;
+  void start(std::string_view path, std::string_view args);
 
   [[nodiscard]] Text run_short(const filter::SsiCommand& command, const Parameters& parameters);
   [[nodiscard]] Text echo(const Parameters& parameters);
@@ -82,6 +86,7 @@ class SsiFilter final : public filter::BodyFilter {
   const filter::SsiOptions& options_;
   const script::Variables& variables_;
   std::shared_ptr<SsiState> state_;
+  std::shared_ptr<PartQueue> parts_;  // null: none yet; the context's, too
   filter::SsiParser parser_;
   io::Patience patience_;  // of the piece at hand
   std::string out_;  // what goes on together; below kGather

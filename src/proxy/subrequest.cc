@@ -143,6 +143,7 @@ Subrequest::Subrequest(Context& parent, What what, http::BodySink* sink)
   exchange_.has_request_id = of.has_request_id;
   exchange_.named_captures = of.named_captures;
   context_.head_only = what.head_only;
+  context_.of_page = what.of_page;
   context_.leaves_error_pages = what.leaves_error_pages;
   context_.server = parent.server;
   context_.level = parent.server->level;

@@ -89,6 +89,7 @@ class Subrequest {
     std::string_view args{};
     bool is_copy = false;
     bool head_only = false;  // it is over with the head of the response
+    bool of_page = false;  // its body goes to the client: it ends when that leaves
     bool leaves_error_pages = false;  // an error of our own gives no text
     bool tells_of_parent =
         false;  // its variables begin with what is known of its parent's response

@@ -1,9 +1,11 @@
 """SSI: pages composed of parts. Every case is asked of nginx, too, unless it says otherwise."""
 import re
+import threading
 
 import pytest
 
 from support.backend import response
+from support.waiting import seconds, wait_for
 
 ERROR = "[an error occurred while processing the directive]"
 
@@ -321,3 +323,156 @@ def test_the_parts_of_a_page_count_as_one_request_for_limit_req(serve):
     program.write("www/page.html", '<!--#include virtual="/part.html" -->' * 3)
     program.write("www/part.html", "P")
     assert program.get("/page.html").text == "PPP"
+
+
+TYPES = "server { listen 127.0.0.1:@port:http@; root @dir@/www; types { text/html html; } ssi on;"
+
+
+class Meeting:
+    """Answers /NAME when everybody whom it waits for has come, too, and notes the order."""
+
+    def __init__(self, needs, text=str.upper):
+        self.needs = needs  # NAME: names of others
+        self.came = {name: threading.Event() for name in needs}
+        self.text = text
+        self.answered = []
+
+    def __call__(self, request):
+        name = request.target.rsplit("/", 1)[1]
+        self.came[name].set()
+        missed = [other for other in self.needs[name] if not self.came[other].wait(seconds(10))]
+        self.answered.append(name)
+        return response("missed " + " ".join(missed) if missed else self.text(name),
+                        fields=[("Content-Type", "text/plain")])
+
+
+def include(name, more=""):
+    return f'<!--#include virtual="/part/{name}" {more}-->'
+
+
+def test_parts_are_fetched_side_by_side(serve, make_backend):
+    """Each is answered once both have been asked for."""
+    meeting = Meeting({"a": "b", "b": "a"})
+    program = serve("root @dir@/www; ssi on; location /part/ { proxy_pass http://@to@; }", to=make_backend(meeting))
+    program.write("www/page.html", "1" + include("a") + "2" + include("b") + "3")
+    assert program.get("/page.html").text == "1A2B3"
+
+
+def test_a_part_that_comes_early_waits_for_its_turn(serve, make_backend):
+    """`late` is answered when `early` was, whose text is longer than what is held of it at once."""
+    meeting = Meeting({"late": ["early"], "early": [], "last": ["late", "early"]}, lambda name: name[0] * 300_000)
+    program = serve("root @dir@/www; ssi on; location /part/ { proxy_pass http://@to@; }", to=make_backend(meeting))
+    text = "t" * 100_000
+    program.write("www/page.html", f"1{include('late')}2{include('early')}{text}{include('last')}4")
+    assert program.get("/page.html").text == f"1{'l' * 300_000}2{'e' * 300_000}{text}{'l' * 300_000}4"
+
+
+def test_a_page_waits_where_it_says_so(serve, make_backend):
+    meeting = Meeting({"a": [], "b": []})
+    order = []
+
+    def answer(request):
+        order.append(request.target)
+        said = meeting(request)
+        order.append("answered")
+        return said
+
+    program = serve("root @dir@/www; ssi on; location /part/ { proxy_pass http://@to@; }", to=make_backend(answer))
+    program.write("www/page.html", include("a", 'wait="yes" ') + "2" + include("b") + "3")
+    assert program.get("/page.html").text == "A2B3"
+    assert order == ["/part/a", "answered", "/part/b", "answered"]
+
+
+def test_a_waited_part_runs_beside_those_before_it(serve, make_backend):
+    meeting = Meeting({"a": "b", "b": "a", "c": "ab"})
+    program = serve("root @dir@/www; ssi on; location /part/ { proxy_pass http://@to@; }", to=make_backend(meeting))
+    program.write("www/page.html", include("a") + "1" + include("b", "wait='yes' ") + "2" + include("c"))
+    assert program.get("/page.html").text == "A1B2C"
+
+
+def test_parts_of_parts_run_side_by_side(serve, make_backend):
+    meeting = Meeting({name: "abcd".replace(name, "") for name in "abcd"})
+    program = serve("root @dir@/www; ssi on; location /part/ { proxy_pass http://@to@; }", to=make_backend(meeting))
+    program.write("www/page.html", "[<!--#include virtual='/1.html' -->|<!--#include virtual='/2.html' -->]")
+    program.write("www/1.html", include("a") + "-" + include("b"))
+    program.write("www/2.html", include("c") + "-" + include("d"))
+    assert program.get("/page.html").text == "[A-B|C-D]"
+
+
+def test_no_more_than_eight_parts_run_at_once(sallyport, make_backend):
+    running, most, lock = 0, 0, threading.Lock()
+    full = threading.Event()
+
+    def answer(request):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+            if running >= 8:
+                full.set()
+        full.wait(seconds(10))
+        with lock:
+            running -= 1
+        return response(request.target.rsplit("/", 1)[1] + " ")
+
+    program = sallyport(TYPES + "location /part/ { proxy_pass http://@to@; } }", to=make_backend(answer))
+    program.write("www/page.html", "".join(include(i) for i in range(30)))
+    assert program.get("/page.html").text == "".join(f"{i} " for i in range(30))
+    assert full.is_set() and most == 8
+
+
+def test_an_error_shows_at_its_place(serve, make_backend):
+    meeting = Meeting({"a": "b", "b": "a"})
+    program = serve("root @dir@/www; ssi on; location /part/ { proxy_pass http://@to@; }", to=make_backend(meeting))
+    program.write("www/page.html", include("a") + "1<!--#odd -->2<!--#echo var='none' -->" + include("b") + "3")
+    assert program.get("/page.html").text == f"A1{ERROR}2(none)B3"
+
+
+def test_a_part_that_breaks_off_ends_the_others(sallyport, make_backend):
+    begun = threading.Event()
+    left = threading.Event()
+
+    def serve_part(connection):
+        if connection.read_request().target == "/part/a":
+            begun.wait(seconds(10))
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            return connection.reset()
+        begun.set()
+        try:
+            connection.receive()
+        except (EOFError, OSError):
+            left.set()
+
+    program = sallyport(TYPES + "location /part/ { proxy_pass http://@to@; } }", to=make_backend(serve=serve_part))
+    program.write("www/page.html", include("a") + "1" + include("b") + "2")
+    with program.client() as client:
+        with pytest.raises((EOFError, ConnectionError, AssertionError)):
+            client.get("/page.html")
+    assert left.wait(seconds(10))
+    program.wait_for_error("a part of the page is not whole")
+
+
+@pytest.mark.parametrize("page", ["file", "backend"])
+def test_parts_end_with_their_client(sallyport, make_backend, page):
+    left = []
+
+    def serve_part(connection):
+        target = connection.read_request().target
+        if target == "/page.html":
+            text = "".join(include(i) for i in range(4)).encode()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 10000\r\n\r\n" + text)
+        try:
+            connection.receive()
+        except (EOFError, OSError):
+            left.append(target)
+
+    backend = make_backend(serve=serve_part)
+    program = sallyport(TYPES + "location /part/ { proxy_pass http://@to@; } location /backend/ { proxy_pass http://@to@/; } }",
+                        to=backend)
+    program.write("www/file/page.html", "".join(include(i) for i in range(4)))
+    with program.client() as client:
+        client.send(f"GET /{page}/page.html HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_for(lambda: len(backend.connections) == 4 + (page == "backend"), "the parts' requests")
+    wait_for(lambda: len(left) == len(backend.connections), "the ends of the parts' connections")
+    with program.client() as client:
+        assert client.get("/none").status == 404
