@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kStep = 64;     // sizes are rounded up to a multiple of this
 constexpr std::size_t kClasses = 64;  // larger frames (> 4 KB) are rare and go to the heap
-constexpr std::size_t kKept = 4 * 1024 * 1024;  // bytes in all lists of a thread
+constexpr std::size_t kKept = 8 * 1024 * 1024;  // bytes in all lists of a thread
 
 // A free frame's first bytes link it to the next.
 struct FreeFrame {

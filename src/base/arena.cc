@@ -31,13 +31,12 @@ std::unique_ptr<std::byte[]> take_block(std::size_t size) {
   return std::unique_ptr<std::byte[]>(new std::byte[size]);
 }
 
-void give_back(std::unique_ptr<std::byte[]> block, std::size_t size) noexcept {
+void give_back([[maybe_unused]] std::unique_ptr<std::byte[]> block,
+               [[maybe_unused]] std::size_t size) noexcept {
 #ifndef SALLYPORT_SANITIZED
   if (block == nullptr || size != Arena::kUsualBlock) return;
   auto& kept = kept_blocks();
   if (kept.size() < kKeptBlocks) kept.push_back(std::move(block));
-#else
-  static_cast<void>(size);
 #endif
 }
 

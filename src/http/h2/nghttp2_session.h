@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "http/h2/session.h"
+#include "http/h2/session_memory.h"
 #include "io/buffer.h"
 
 namespace http::h2 {
 
 struct Session::Nghttp2 {
+  SessionMemory memory;
   nghttp2_session* session = nullptr;
   SessionOwner* owner = nullptr;
   io::Buffer* out = nullptr;  // while gather() runs

@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "http/h2/frame_watch.h"
 #include "http/h2/nghttp2_session.h"
-#include "http/h2/session_memory.h"
 #include "http/h2/stream.h"
 
 namespace http::h2 {
@@ -232,6 +231,18 @@ nghttp2_option* options() {
   return made;
 }
 
+nghttp2_mem memory_of(SessionMemory& memory) noexcept {
+  using Memory = SessionMemory;
+  return {
+      .mem_user_data = &memory,
+      .malloc = [](std::size_t size, void* of) { return static_cast<Memory*>(of)->allocate(size); },
+      .free = [](void* block, void* of) { static_cast<Memory*>(of)->free(block); },
+      .calloc = [](std::size_t count, std::size_t size,
+                   void* of) { return static_cast<Memory*>(of)->allocate_zeroed(count, size); },
+      .realloc = [](void* block, std::size_t size,
+                    void* of) { return static_cast<Memory*>(of)->reallocate(block, size); }};
+}
+
 void submit_settings(nghttp2_session* session, Session::Side side, const Limits& limits) {
   std::array<nghttp2_settings_entry, 8> entries{};
   std::size_t count = 0;
@@ -300,11 +311,7 @@ Session::Session(Side side, const Limits& limits, SessionOwner& owner)
   nghttp2_->owner = &owner;
   const auto make =
       side == Side::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
-  nghttp2_mem memory{.mem_user_data = nullptr,
-                     .malloc = allocate_for_session,
-                     .free = free_of_session,
-                     .calloc = allocate_zeroed_for_session,
-                     .realloc = reallocate_for_session};
+  nghttp2_mem memory = memory_of(nghttp2_->memory);
   CHECK(make(&nghttp2_->session, callbacks(), nghttp2_.get(), options(), &memory) == 0);
   submit_settings(nghttp2_->session, side, limits);
 }

@@ -5,20 +5,20 @@
 
 namespace http::h2 {
 
-void* allocate_for_session(std::size_t size, void* /*unused*/) { return std::malloc(size); }
-void* allocate_zeroed_for_session(std::size_t count, std::size_t size, void* /*unused*/) {
+SessionMemory::~SessionMemory() = default;
+void* SessionMemory::allocate(std::size_t size) { return std::malloc(size); }
+void* SessionMemory::allocate_zeroed(std::size_t count, std::size_t size) {
   return std::calloc(count, size);
 }
-void* reallocate_for_session(void* block, std::size_t size, void* /*unused*/) {
-  return std::realloc(block, size);
-}
-void free_of_session(void* block, void* /*unused*/) { std::free(block); }
+void* SessionMemory::reallocate(void* block, std::size_t size) { return std::realloc(block, size); }
+void SessionMemory::free(void* block) noexcept { std::free(block); }
 
 }  // namespace http::h2
 #else
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <new>
@@ -31,83 +31,106 @@ void free_of_session(void* block, void* /*unused*/) { std::free(block); }
 namespace http::h2 {
 namespace {
 
-// In front of each block.
-struct alignas(std::max_align_t) Header {
-  std::size_t size;  // with the header
-};
+enum class Place : std::uint8_t { frame_pool, session_object, frame_block, heap };
 
 constexpr std::size_t kSmall = 1024;
-// What a session puts a frame of 16 KB together in; blocks of about that size are rare otherwise.
-constexpr std::size_t kLeastFrameBlock = 16 * 1024;
-constexpr std::size_t kFrameBlock = kLeastFrameBlock + 128;
-constexpr std::size_t kBlocksAtOnce = 64;
-
-bool is_frame_block(std::size_t size) noexcept {
-  return size >= kLeastFrameBlock && size <= kFrameBlock;
-}
-
-struct FreeBlock {
-  FreeBlock* next;
+// Sizes as of nghttp2 1.52; what is of another size is on the heap.
+constexpr std::size_t kObject = 3072;
+constexpr std::size_t kLeastObject = 2048;
+constexpr std::size_t kLeastFrame = 16 * 1024;
+struct alignas(4096) Slot {
+  std::array<std::byte, kObject> object;
+  std::array<std::byte, 20 * 1024 - kObject> frame;
 };
-// Of a thread. Regions are not given back: there are as many blocks as there were connections at a
-// time, and of each remains what was touched.
-constinit thread_local FreeBlock* free_blocks = nullptr;
-constinit thread_local std::span<std::byte> region{};  // what has not been used of the last one
+constexpr std::size_t kSlotsAtOnce = 64;
 
-void* take_frame_block() {
-  if (free_blocks != nullptr) return std::exchange(free_blocks, free_blocks->next);
-  if (region.empty()) {
-    constexpr std::size_t kBytes = kFrameBlock * kBlocksAtOnce;
-    void* mapped =
-        ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+struct FreeSlot {
+  FreeSlot* next;
+};
+// Of a thread. Never given back: there are as many as there were connections at a time, and of
+// each remains what was touched.
+constinit thread_local FreeSlot* free_slots = nullptr;
+constinit thread_local std::span<Slot> fresh_slots{};
+
+void* take_slot() {
+  if (free_slots != nullptr) return std::exchange(free_slots, free_slots->next);
+  if (fresh_slots.empty()) {
+    void* mapped = ::mmap(nullptr, sizeof(Slot) * kSlotsAtOnce, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(mapped != MAP_FAILED);
-    region = {static_cast<std::byte*>(mapped), kBytes};
+    fresh_slots = {static_cast<Slot*>(mapped), kSlotsAtOnce};
   }
-  void* block = region.data();
-  region = region.subspan(kFrameBlock);
-  return block;
+  void* slot = fresh_slots.data();
+  fresh_slots = fresh_slots.subspan(1);
+  return slot;
 }
-
-void* take(std::size_t size) {
-  if (size <= kSmall) return async::allocate_frame(size);
-  return is_frame_block(size) ? take_frame_block() : ::operator new(size);
-}
-
-void give_back(void* block, std::size_t size) noexcept {
-  if (size <= kSmall) return async::free_frame(block, size);
-  if (!is_frame_block(size)) return ::operator delete(block);
-  free_blocks = new (block) FreeBlock{free_blocks};
-}
-
-Header* header_of(void* block) noexcept { return static_cast<Header*>(block) - 1; }
 
 }  // namespace
 
-void* allocate_for_session(std::size_t size, void* /*unused*/) {
-  if (size > std::numeric_limits<std::size_t>::max() - sizeof(Header)) return nullptr;
-  return new (take(size + sizeof(Header))) Header{size + sizeof(Header)} + 1;
+// In front of each block.
+struct alignas(std::max_align_t) SessionMemory::Header {
+  std::size_t size;  // with the header
+  Place place = Place::heap;
+
+  static Header& of(void* block) noexcept { return *(static_cast<Header*>(block) - 1); }
+};
+
+SessionMemory::~SessionMemory() {
+  if (slot_ != nullptr) free_slots = new (slot_) FreeSlot{free_slots};
 }
 
-void* allocate_zeroed_for_session(std::size_t count, std::size_t size, void* unused) {
+void* SessionMemory::take(Header header) {
+  const auto is_part = [&](std::size_t least, std::size_t most, bool& taken) {
+    if (header.size < least || header.size > most || taken) return false;
+    if (slot_ == nullptr) slot_ = take_slot();
+    return taken = true;
+  };
+  void* place = nullptr;
+  if (header.size <= kSmall) {
+    header.place = Place::frame_pool;
+    place = async::allocate_frame(header.size);
+  } else if (is_part(kLeastObject, kObject, object_taken_)) {
+    header.place = Place::session_object;
+    place = static_cast<Slot*>(slot_)->object.data();
+  } else if (is_part(kLeastFrame, sizeof(Slot::frame), frame_taken_)) {
+    header.place = Place::frame_block;
+    place = static_cast<Slot*>(slot_)->frame.data();
+  } else {
+    place = ::operator new(header.size);
+  }
+  return new (place) Header(header) + 1;
+}
+
+void* SessionMemory::allocate(std::size_t size) {
+  if (size > std::numeric_limits<std::size_t>::max() - sizeof(Header)) return nullptr;
+  return take({.size = size + sizeof(Header)});
+}
+
+void* SessionMemory::allocate_zeroed(std::size_t count, std::size_t size) {
   if (size != 0 && count > std::numeric_limits<std::size_t>::max() / size) return nullptr;
-  void* block = allocate_for_session(count * size, unused);
+  void* block = allocate(count * size);
   if (block != nullptr) std::fill_n(static_cast<std::byte*>(block), count * size, std::byte{0});
   return block;
 }
 
-void* reallocate_for_session(void* block, std::size_t size, void* unused) {
-  void* made = allocate_for_session(size, unused);
+void* SessionMemory::reallocate(void* block, std::size_t size) {
+  void* made = allocate(size);
   if (made == nullptr || block == nullptr) return made;
-  const std::size_t kept = std::min(size, header_of(block)->size - sizeof(Header));
+  const std::size_t kept = std::min(size, Header::of(block).size - sizeof(Header));
   std::copy_n(static_cast<const std::byte*>(block), kept, static_cast<std::byte*>(made));
-  free_of_session(block, unused);
+  free(block);
   return made;
 }
 
-void free_of_session(void* block, void* /*unused*/) {
+void SessionMemory::free(void* block) noexcept {
   if (block == nullptr) return;
-  Header* header = header_of(block);
-  give_back(header, header->size);
+  Header& header = Header::of(block);
+  switch (header.place) {
+    case Place::frame_pool: return async::free_frame(&header, header.size);
+    case Place::session_object: object_taken_ = false; return;
+    case Place::frame_block: frame_taken_ = false; return;
+    case Place::heap: return ::operator delete(&header);
+  }
 }
 
 }  // namespace http::h2
