@@ -95,8 +95,13 @@ async::Task<base::Result<void>> respond_grpc(Context& context, Answer answer) {
   fits = fits && finish_own_fields(context);
   if (!fits) co_return base::fail(base::ErrorCode::too_large, "too many header fields");
   response.body = {};  // trailers of the configuration's have no place behind these
-  co_return co_await context.responder().send_head(
+  auto sent = co_await context.responder().send_head(
       response, {}, http::End::yes, Pace(context.send_pace()).patience(context.now()));
+  if (!sent && sent.error().is(base::ErrorCode::timed_out)) {
+    context.timed_out = true;
+    context.count(observe::Counter::limit_send_time);
+  }
+  co_return sent;
 }
 
 async::Task<base::Result<void>> end_grpc_response(Context& context, GrpcEnd end) {

@@ -1,5 +1,6 @@
 #include "proxy/grpc_directives.h"
 
+#include <array>
 #include <deque>
 #include <string>
 #include <vector>
@@ -25,7 +26,13 @@ constexpr config::DirectiveSpec kPass = {
 
 std::string in_grpc_names(std::string_view text) {
   constexpr std::string_view kProxy = "proxy_";
+  // There is no other version for gRPC.
+  constexpr std::array<std::string_view, 2> kAdvice{", or set proxy_http_version 1.1",
+                                                    ": see proxy_http_version"};
   std::string out(text);
+  for (const std::string_view advice : kAdvice) {
+    if (const auto at = out.find(advice); at != std::string::npos) out.erase(at, advice.size());
+  }
   for (auto at = out.find(kProxy); at != std::string::npos; at = out.find(kProxy, at)) {
     out.replace(at, kProxy.size(), "grpc_");
   }

@@ -173,4 +173,4 @@ def test_a_backend_that_does_not_choose_http2_is_told_of(here, make_backend, aut
     backend = make_backend(response("x"), tls=authority.certificate("backend.test").server_context())
     proxy = here(location(""), to=backend)
     assert call(proxy).field("grpc-status") == "14"
-    proxy.wait_for_error("does not choose HTTP/2 by ALPN")
+    proxy.wait_for_error("does not choose HTTP/2 by ALPN; let it speak HTTP/2 while")
