@@ -65,6 +65,11 @@ std::string_view challenge_for(std::string_view realm, base::Arena& arena) {
   return arena.join("Basic realm=\"", realm, "\"");
 }
 
+// RFC 9110 §11.7: who asks for a tunnel shows itself to a proxy.
+bool is_connect(const exchange::Exchange& exchange) {
+  return exchange.request.method == http::Method::connect;
+}
+
 AuthVerdict refuse_to_read(std::string_view name, const base::Error& error,
                            exchange::Exchange& exchange) {
   const bool missing = error.os_error == ENOENT || error.os_error == ENOTDIR;
@@ -134,7 +139,9 @@ async::Task<AuthVerdict> authenticate(const config::Level& level, exchange::Exch
   if (realm == "off") co_return AuthVerdict{};
   AuthVerdict refusal{.kind = Kind::unauthorised, .challenge = challenge_for(realm, arena)};
   const auto credentials = http::parse_basic_credentials(
-      exchange.request.fields.value(http::FieldName::authorization), arena);
+      exchange.request.fields.value(is_connect(exchange) ? http::FieldName::proxy_authorization
+                                                         : http::FieldName::authorization),
+      arena);
   if (!credentials) {
     refusal.level = observe::Level::info;
     refusal.line = "no user/password was provided for basic authentication";

@@ -64,7 +64,8 @@ async::Task<Answer> answer_refusal(Context& context, Refusal refusal) {
     log(context, Level::info, "delaying unauthorized request");
     if (!co_await wait(context, *options.auth_delay)) co_return client_left(context);
   }
-  co_return Answer{.status = 401, .authenticate = refusal.challenge};
+  const bool is_proxy = context.exchange.request.method == http::Method::connect;
+  co_return Answer{.status = is_proxy ? 407U : 401U, .authenticate = refusal.challenge};
 }
 
 unsigned status_of(AuthVerdict::Kind kind) {

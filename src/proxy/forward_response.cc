@@ -134,8 +134,10 @@ async::Task<Forwarder::Verdict> Forwarder::switch_protocols(upstream::Lease& lea
       Pace(context_.send_pace()).patience(context_.now()));
   if (sent) {
     const std::string_view early = backend.after_head();
-    const TunnelBytes bytes =
-        co_await tunnel(context_, *plan_.options->read_timeout, backend.stream(), early);
+    const TunnelLimits limits{.silence = *plan_.options->read_timeout,
+                              .to_backend = *plan_.options->send_timeout,
+                              .to_client = *context_.client_options().send_timeout};
+    const TunnelBytes bytes = co_await tunnel(context_, limits, backend.stream(), early);
     current().response_length += bytes.down;
     if (!lease.is_shared()) {  // whose streams count for themselves
       const std::uint64_t received = bytes.down - std::min<std::uint64_t>(early.size(), bytes.down);

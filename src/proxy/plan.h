@@ -28,6 +28,8 @@
 namespace proxy {
 
 struct NamedCertificate;  // client_certificates.h
+struct TunnelPassOptions;  // tunnel_options.h
+struct TunnelPlan;  // tunnel_pass.h
 
 /// Header names to look for: known ones by number, others by text.
 class NameSet {
@@ -120,6 +122,9 @@ class PlanMaker {
   /// proxy_pass holds for it.
   void provision(config::Level& level);
 
+  /// Gives the level its TunnelPlan (tunnel_pass.h), if a tunnel_pass holds for it.
+  void provision_tunnel(config::Level& level);
+
   /// Every group that some plan uses, and every implicit cluster.
   [[nodiscard]] const std::vector<std::shared_ptr<const upstream::ClusterSpec>>& clusters() const {
     return clusters_;
@@ -137,6 +142,8 @@ class PlanMaker {
 
  private:
   void plan_target(const config::Level& level, const PassOptions& pass, ForwardPlan& plan);
+  void plan_tunnel_target(const config::Level& level, const TunnelPassOptions& pass,
+                          TunnelPlan& plan);
   void plan_headers(const ForwardOptions& options, ForwardPlan& plan);
   void plan_redirects(const config::Level& level, const ForwardOptions& options, ForwardPlan& plan);
   // backend_tls_plan.cc

@@ -204,7 +204,8 @@ namespace {
 struct TunnelSide {
   io::Stream& from;
   io::Stream& to;
-  std::chrono::milliseconds timeout;
+  const TunnelLimits& limits;
+  std::chrono::milliseconds patience;  // of a write
   base::TimePoint* last_activity;
   std::uint64_t moved = 0;
 };
@@ -214,14 +215,15 @@ async::Task<void> carry(TunnelSide& side, async::Scope& both) {
   io::EventLoop& loop = side.from.loop();
   while (true) {
     // No buffer while nothing comes: most tunnels are silent most of the time.
-    const auto ready = co_await io::ready(side.from, io::Direction::read,
-                                          *side.last_activity + side.timeout, io::Waiting::busy);
+    const auto ready =
+        co_await io::ready(side.from, io::Direction::read,
+                           *side.last_activity + side.limits.silence, io::Waiting::busy);
     if (!ready && ready.error().is(base::ErrorCode::timed_out) &&
-        loop.now() < *side.last_activity + side.timeout) {
+        loop.now() < *side.last_activity + side.limits.silence) {
       continue;  // the other direction has moved meanwhile
     }
     if (!ready) break;
-    buffer.grow(io::Buffer::kLarge / 4);
+    buffer.grow(side.limits.buffer);
     buffer.clear();
     const auto count = side.from.try_read(buffer.writable());
     if (!count && count.error().is(base::ErrorCode::would_block)) {
@@ -232,14 +234,14 @@ async::Task<void> carry(TunnelSide& side, async::Scope& both) {
     if (*count == 0) {
       side.to.shutdown_write();
       // Over HTTP/2 the end waits for its turn, and whatever ends the tunnel must not overtake it.
-      static_cast<void>(co_await io::ready(side.to, io::Direction::write, loop.now() + side.timeout,
-                                           io::Waiting::busy));
+      static_cast<void>(co_await io::ready(side.to, io::Direction::write,
+                                           loop.now() + side.patience, io::Waiting::busy));
       co_return;
     }
     buffer.commit(*count);
     *side.last_activity = loop.now();
     std::array<iovec, 1> pieces{io::piece_of(buffer.readable())};
-    const auto written = co_await io::write_all(side.to, pieces, loop.now() + side.timeout);
+    const auto written = co_await io::write_all(side.to, pieces, loop.now() + side.patience);
     if (!written && written.error().is(base::ErrorCode::timed_out)) break;
     // Whoever takes no more may still have said something before, which the other direction brings
     // until it comes to the same end.
@@ -251,17 +253,18 @@ async::Task<void> carry(TunnelSide& side, async::Scope& both) {
 
 }  // namespace
 
-async::Task<TunnelBytes> tunnel(Context& context, std::chrono::milliseconds timeout,
-                                io::Stream& backend, std::string_view early) {
+async::Task<TunnelBytes> tunnel(Context& context, TunnelLimits limits, io::Stream& backend,
+                                std::string_view early) {
   async::Scope both(co_await async::current_scope());
   base::TimePoint last_activity = context.now();
-  TunnelSide down{backend, context.client, timeout, &last_activity};
-  TunnelSide up{context.client, backend, timeout, &last_activity};
+  TunnelSide down{backend, context.client, limits, limits.to_client, &last_activity};
+  TunnelSide up{context.client, backend, limits, limits.to_backend, &last_activity};
   std::array<iovec, 1> pieces{io::piece_of(early)};
-  if (!co_await io::write_all(context.client, pieces, context.now() + timeout))
+  if (!co_await io::write_all(context.client, pieces, context.now() + limits.to_client))
     co_return TunnelBytes{};
   pieces = {io::piece_of(context.pipelined)};
-  if (!co_await io::write_all(backend, pieces, context.now() + timeout)) co_return TunnelBytes{};
+  if (!co_await io::write_all(backend, pieces, context.now() + limits.to_backend))
+    co_return TunnelBytes{};
   both.spawn(carry(down, both));
   both.spawn(carry(up, both));
   co_await both.join();

@@ -36,14 +36,24 @@ struct BodySource {
                                                            BodySource source, std::uint64_t offset,
                                                            http::ClientExchange& backend);
 
+/// How long a tunnel may be silent, how long each side may take nothing, and how much of either
+/// direction is held at most.
+struct TunnelLimits {
+  std::chrono::milliseconds silence;
+  std::chrono::milliseconds to_backend;
+  std::chrono::milliseconds to_client;
+  std::size_t buffer = 16 * 1024;
+};
+
 /// After a 101: bytes both ways until both sides have ended, neither has said anything for
-/// `timeout`, or the scope stops. `early` came behind the 101's head; what the client sent early
-/// was held until now. The exchange counts what an HTTP/1 client's responder does not know of.
+/// `limits.silence`, or the scope stops. `early` came behind the 101's head; what the client sent
+/// early was held until now. The exchange counts what an HTTP/1 client's responder does not know
+/// of.
 struct TunnelBytes {
   std::uint64_t up = 0;  // to the backend
   std::uint64_t down = 0;
 };
-[[nodiscard]] async::Task<TunnelBytes> tunnel(Context& context, std::chrono::milliseconds timeout,
+[[nodiscard]] async::Task<TunnelBytes> tunnel(Context& context, TunnelLimits limits,
                                               io::Stream& backend, std::string_view early);
 
 }  // namespace proxy

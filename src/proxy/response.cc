@@ -297,7 +297,9 @@ async::Task<base::Result<void>> respond(Context& context, Answer answer) {
                                                   context.level->get<content::RedirectOptions>()));
   }
   if (!answer.authenticate.empty()) {
-    fits = fits && response.fields.add(FieldName::www_authenticate, answer.authenticate);
+    const auto name =
+        answer.status == 407 ? FieldName::proxy_authenticate : FieldName::www_authenticate;
+    fits = fits && response.fields.add(name, answer.authenticate);
   }
   if (!answer.content_range.empty()) {
     fits = fits && response.fields.add(FieldName::content_range, answer.content_range);

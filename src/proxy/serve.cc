@@ -21,6 +21,7 @@
 #include "proxy/static_file.h"
 #include "proxy/status_page.h"
 #include "proxy/try_files.h"
+#include "proxy/tunnel_pass.h"
 #include "tls/certificate_names.h"
 
 namespace proxy {
@@ -55,6 +56,7 @@ Step refuse_plain(Context& context) {
 Step refuse_misdirected(Context& context) {
   const VirtualServer* shown = context.shown;
   if (shown == nullptr || shown == context.server) return std::nullopt;
+  if (context.exchange.request.method == http::Method::connect) return std::nullopt;  // a target
   const std::string_view host = context.exchange.request.host;
   const bool is_covered = std::ranges::any_of(shown->certificates, [&](const auto& certificate) {
     return tls::covers(certificate->facts(), host);
@@ -67,10 +69,15 @@ Step refuse_misdirected(Context& context) {
 }
 
 // TRACE would show a client what other proxies and we have added to its request. nginx has no use
-// for it either. CONNECT is for proxies that the client has chosen.
+// for it either. CONNECT is for servers that have a tunnel_pass; what follows it is the tunnel's,
+// and no request.
 Step refuse_method(Context& context) {
   const http::Method method = context.exchange.request.method;
-  if (method != http::Method::trace && method != http::Method::connect) return std::nullopt;
+  if (method == http::Method::trace) return Answer{.status = 405};
+  if (method != http::Method::connect) return std::nullopt;
+  context.close_after = true;
+  if (context.server->takes_connect) return std::nullopt;
+  log(context, Level::info, "client sent CONNECT, for which the server has no tunnel_pass");
   return Answer{.status = 405};
 }
 
@@ -204,8 +211,15 @@ Step prepare_content(Context& context) {
   return answer_status_page(context);
 }
 
+// CONNECT where there is no tunnel_pass, or another method where there is one.
+async::Task<Step> refuse_content() { co_return Answer{.status = 405}; }
+
 // No coroutine of its own: most requests come through here.
 async::Task<Step> produce_content(Context& context) {
+  const auto* tunnel = context.level->find<TunnelPlan>();
+  const bool wants_tunnel = context.exchange.request.method == http::Method::connect;
+  if (wants_tunnel != (tunnel != nullptr)) return refuse_content();
+  if (tunnel != nullptr) return open_tunnel(context, *tunnel);
   const ForwardPlan* plan =
       context.location != nullptr ? context.level->find<ForwardPlan>() : nullptr;
   return plan != nullptr ? forward(context, *plan) : serve_file(context);
@@ -266,6 +280,11 @@ Step route(Context& context) {
   if (const Step failed = failed_evaluation(context)) answer = *failed;
   const unsigned shown =
       answer.has_text ? context.forced_status.value_or(answer.status) : answer.status;
+  const bool wants_tunnel = context.exchange.request.method == http::Method::connect;
+  if (wants_tunnel && shown < 300) {
+    answer = Answer{.status = 405};  // a success would be the tunnel's (RFC 9110 §9.3.6)
+    context.forced_status.reset();
+  }
   if (!context.exchange.request.protocol.empty() && shown < 300) {
     answer = Answer{.status = 501};  // see is_tunnel_without_backend
     context.forced_status.reset();

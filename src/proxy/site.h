@@ -46,6 +46,7 @@ struct VirtualServer {
   std::string name;  // the first server_name, "" if there is none
   route::RouteTable routes;
   std::vector<tls::CertificatePtr> certificates;  // none: not a TLS server, or it rejects
+  bool takes_connect = false;                     // a tunnel_pass holds somewhere in it
   bool rejects = false;                           // its handshakes (ssl_reject_handshake)
   std::size_t policy = 0;                         // in Listing::policies
 };

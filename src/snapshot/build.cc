@@ -26,6 +26,7 @@
 #include "proxy/http2_options.h"
 #include "proxy/limit_rate.h"
 #include "proxy/plan.h"
+#include "proxy/tunnel_pass.h"
 #include "route/route_builder.h"
 #include "script/data_directives.h"
 #include "script/referer.h"
@@ -56,6 +57,12 @@ content::StaticSurroundings::Location static_location(const Level& level) {
 bool is_place(Context context) {
   return context == Context::server || context == Context::location ||
          context == Context::if_in_location || context == Context::limit_except;
+}
+
+bool has_tunnel(const Level& level) {
+  return level.find<proxy::TunnelPlan>() != nullptr ||
+         std::ranges::any_of(level.children(),
+                             [](const auto& child) { return has_tunnel(*child); });
 }
 
 // nginx's: a server without a name has the empty one.
@@ -145,6 +152,7 @@ void Builder::provision(Level& level) {
     proxy::provision_limit_rate(level, variables_, diagnostics_);
   }
   if (context != Context::http && context != Context::server) plans_.provision(level);
+  if (context != Context::http) plans_.provision_tunnel(level);
   for (const auto& child : level.children()) {
     if (is_place(child->context())) provision(*child);
   }
@@ -324,6 +332,7 @@ void Builder::add_server(Level& level) {
   server.routes = route::build_routes(level, variables_, diagnostics_, [](const Level& location) {
     return location.find<proxy::ForwardPlan>() != nullptr;
   });
+  server.takes_connect = has_tunnel(level);
   bool tls = false;
   for (const route::ListenOptions& listen : options.listens) {
     proxy::ListenGroup& group = group_for(listen);

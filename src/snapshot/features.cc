@@ -39,6 +39,7 @@
 #include "proxy/limit_rate.h"
 #include "proxy/mirror.h"
 #include "proxy/post_action.h"
+#include "proxy/tunnel_options.h"
 #include "route/route_options.h"
 #include "script/browser.h"
 #include "script/data_directives.h"
@@ -76,6 +77,7 @@ std::span<const config::Feature> features() noexcept {
       proxy::kBackendTlsFeature,
       proxy::kGrpcTlsFeature,
       proxy::kBackendHttp2Feature,
+      proxy::kTunnelFeature,
       upstream::kUpstreamFeature,
       upstream::kResolverFeature,
       admission::kRealIpFeature,

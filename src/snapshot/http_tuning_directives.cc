@@ -194,6 +194,12 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .default_text = "0",
      .documentation = "For nginx's files, without effect: Linux has no such setting.",
      .set = check_size},
+    {.name = "tunnel_send_lowat",
+     .contexts = kHttpServerLocation,
+     .syntax = "SIZE",
+     .default_text = "0",
+     .documentation = "For nginx's files, without effect: Linux has no such setting.",
+     .set = check_size},
 };
 
 }  // namespace

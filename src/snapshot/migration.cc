@@ -111,6 +111,10 @@ bool serves_no_files_by_name(const Directive& directive, Surroundings around) {
   });
 }
 
+bool chooses_by_client(const Directive& directive, Surroundings /*around*/) {
+  return directive.arguments.empty() || first_argument(directive).contains('$');
+}
+
 bool passes_to_https(const Directive& directive, Surroundings /*around*/) {
   return first_argument(directive).starts_with("https://");
 }
@@ -270,6 +274,15 @@ constexpr NginxDifference kDifferences[] = {
      .directives = {"server"},
      .settled_by = {"client_body_min_rate", "send_min_rate"},
      .touches = is_block},
+    {.what = "`tunnel_pass` to where clients want",
+     .compat = true,
+     .nginx = "every host and port, those of this machine included",
+     .here = "what `tunnel_allow` says: port 443 if it names none, and addresses that are not "
+             "public by a network alone; without it nothing, and a 403 ([tunnels](tunnels.md))",
+     .way = "`tunnel_allow any:* 0.0.0.0/0:* [::]/0:*;`",
+     .directives = {"tunnel_pass"},
+     .settled_by = {"tunnel_allow"},
+     .touches = chooses_by_client},
     {.what = "files without a `root`",
      .compat = true,
      .nginx = "served from `html` beside nginx's own files",

@@ -356,14 +356,15 @@ struct Cluster::Race {
   std::optional<Lease> rival;  // once the second is under way
 };
 
-Cluster::Choice Cluster::rival_of(const Peer& peer, const Attempts& attempts) noexcept {
+Cluster::Choice Cluster::rival_of(const Peer& peer, const Attempts& attempts,
+                                  const AddressFilter* filter) noexcept {
   Choice best;
   const base::TimePoint now = surroundings_.loop.now();
   for (PeerGroup* group : {&primaries_, &backups_}) {
     for (const auto& other : group->peers) {
       if (other->endpoint != peer.endpoint || other->target != peer.target ||
           other->address.family() == peer.address.family() || attempts.has_tried(other->id) ||
-          !is_available(*other, now)) {
+          !is_available(*other, now) || (filter != nullptr && !filter->admits(other->address))) {
         continue;
       }
       if (best.peer == nullptr || other->in_use < best.peer->in_use) best = {group, other.get()};
@@ -378,10 +379,11 @@ async::Task<void> Cluster::run_first(Race* race, base::Address address) {
   if (race->first || !race->rival) race->scope.request_stop();
 }
 
-async::Task<void> Cluster::run_second(Race* race, const Peer* first, const Attempts* attempts) {
+async::Task<void> Cluster::run_second(Race* race, const Peer* first, const Attempts* attempts,
+                                      const AddressFilter* filter) {
   io::EventLoop& loop = surroundings_.loop;
   if (!co_await io::sleep_until(loop, loop.now() + kAttemptDelay)) co_return;
-  const Choice rival = rival_of(*first, *attempts);
+  const Choice rival = rival_of(*first, *attempts, filter);
   if (rival.peer == nullptr) co_return;
   race->rival.emplace(Lease(*this, *rival.group, *rival.peer));
   race->second = co_await connect(rival.peer->address, race->socket, race->deadline);
@@ -394,7 +396,7 @@ async::Task<void> Cluster::run_second(Race* race, const Peer* first, const Attem
     std::string* sentence) {
   Race race(co_await async::current_scope(), deadline, target->socket);
   race.scope.spawn(run_first(&race, lease->address()));
-  race.scope.spawn(run_second(&race, lease->peer_, attempts));
+  race.scope.spawn(run_second(&race, lease->peer_, attempts, target->filter));
   co_await race.scope.join();
   if (race.first || !race.rival) co_return std::move(race.first);
   if (race.second) {
@@ -426,7 +428,8 @@ async::Task<std::expected<Transport, Failure>> Cluster::make_transport(Lease* le
     return earlier(target->deadline, surroundings_.loop.now() + target->connect_timeout);
   };
   std::string sentence;
-  const bool has_rival = !names_.empty() && rival_of(*lease->peer_, *attempts).peer != nullptr;
+  const bool has_rival =
+      !names_.empty() && rival_of(*lease->peer_, *attempts, target->filter).peer != nullptr;
   auto plain = has_rival ? co_await connect_in_race(lease, attempts, target, limit(), &sentence)
                          : co_await connect(lease->address(), target->socket, limit());
   if (!plain) {
@@ -501,6 +504,13 @@ async::Task<Acquired> Cluster::acquire(Attempts* attempts, Target target) {
   if (choice.peer == nullptr) {
     co_return std::unexpected(no_peer(Failure::Phase::balancing, {.code = ErrorCode::unavailable,
                                                                   .context = "no live upstreams"}));
+  }
+  if (target.filter != nullptr && !target.filter->admits(choice.peer->address)) {
+    co_return std::unexpected(Failure{.phase = Failure::Phase::connecting,
+                                      .error = {.code = ErrorCode::not_permitted},
+                                      .peer = choice.peer->name,
+                                      .sentence = {},
+                                      .directive = {}});
   }
   Lease lease(*this, *choice.group, *choice.peer);
   if (target.http2) co_return co_await share(std::move(lease), attempts, target, fresh);

@@ -52,6 +52,15 @@
 
 namespace upstream {
 
+/// Which addresses a request may be connected to: asked before the first packet is sent.
+class AddressFilter {
+ public:
+  [[nodiscard]] virtual bool admits(const base::Address& address) const noexcept = 0;
+
+ protected:
+  ~AddressFilter() = default;
+};
+
 /// How a request wants its connection. Everything that it refers to lives until acquire has ended.
 struct Target {
   const TlsTarget* tls = nullptr;  // null: in the clear
@@ -60,6 +69,7 @@ struct Target {
   base::Deadline deadline = base::kNoDeadline;  // for all of it
   const io::ConnectOptions* socket = nullptr;  // null: a socket like any other
   bool fresh_only = false;  // take no idle connection
+  const AddressFilter* filter = nullptr;  // null: any address
   bool http2 = false;  // over a connection that many requests share
   const Http2Terms* http2_terms = &kDefaultHttp2Terms;
   bool single_use = false;  // HTTP/2: not this request; its connection is for it alone
@@ -195,7 +205,8 @@ class Cluster {
   [[nodiscard]] async::Task<std::expected<Transport, Failure>> make_transport(Lease* lease,
                                                                               Attempts* attempts,
                                                                               const Target* target);
-  [[nodiscard]] Choice rival_of(const Peer& peer, const Attempts& attempts) noexcept;
+  [[nodiscard]] Choice rival_of(const Peer& peer, const Attempts& attempts,
+                                const AddressFilter* filter) noexcept;
   [[nodiscard]] async::Task<base::Result<std::unique_ptr<io::Stream>>> connect_in_race(
       Lease* lease, Attempts* attempts, const Target* target, base::Deadline deadline,
       std::string* sentence);
@@ -203,7 +214,7 @@ class Cluster {
       base::Address peer, const io::ConnectOptions* socket, base::Deadline deadline);
   [[nodiscard]] async::Task<void> run_first(Race* race, base::Address address);
   [[nodiscard]] async::Task<void> run_second(Race* race, const Peer* first,
-                                             const Attempts* attempts);
+                                             const Attempts* attempts, const AddressFilter* filter);
   [[nodiscard]] Identity identity_of(const Peer& peer, const Target& target) const noexcept;
   [[nodiscard]] Failure failed(Lease& lease, Failure::Phase phase, const base::Error& error);
   [[nodiscard]] Failure no_peer(Failure::Phase phase, const base::Error& error) const;

@@ -211,9 +211,12 @@ def request_lines():
     for version in ("0.9", "0.0", "1.2", "1.9", "2.0", "3.0", "9.9"):
         yield "unsupported_version", get(line=f"GET /hostile HTTP/{version}")
     yield "unsupported_version", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
-    for line in ("CONNECT example.com:443 HTTP/1.1", "CONNECT / HTTP/1.1", "CONNECT * HTTP/1.0"):
+    for line in ("CONNECT example.com:443 HTTP/1.0", "CONNECT * HTTP/1.0"):
         yield "connect", get(line=line)
-    yield "connect", post("Content-Length: 5", line="CONNECT example.com:443 HTTP/1.1", body=b"hello")
+    yield "connect", post("Content-Length: 5", line="CONNECT example.com:443 HTTP/1.0", body=b"hello")
+    for line in ("CONNECT / HTTP/1.1", "CONNECT * HTTP/1.1", "CONNECT example.com HTTP/1.1",
+                 "CONNECT example.com:0 HTTP/1.1", "CONNECT user@example.com:443 HTTP/1.1"):
+        yield "invalid_target", get(line=line)
 
 
 def limits():

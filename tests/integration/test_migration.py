@@ -32,6 +32,7 @@ server {
     }
     location /files { root /srv; autoindex on; ssi on; }
     location /none { }
+    location /tunnel { tunnel_pass; }
     location /plain { proxy_pass http://group; }
     location /calls { grpc_pass grpcs://127.0.0.1:9; }
 }

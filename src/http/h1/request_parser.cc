@@ -35,12 +35,26 @@ Refusal parse_absolute_form(RequestHead& head) {
   return Refusal::none;
 }
 
+// RFC 9112 §3.2.3: CONNECT's host:port, the port included. HTTP/1.0 had no such method.
+Refusal parse_authority_form(RequestHead& head) {
+  if (head.version == Version::http_1_0) return Refusal::connect;
+  const auto host = parse_host(head.target, head.fields.arena());
+  if (!host || host->port == 0) return Refusal::invalid_target;
+  head.form = TargetForm::authority;
+  head.authority = head.target;
+  head.host = host->host;
+  head.port = host->port;
+  split_query({}, head);
+  return Refusal::none;
+}
+
 Refusal parse_target(RequestHead& head) {
   head.scheme = {};
   head.authority = {};
   head.host = {};
   head.port = 0;
   if (!is_target(head.target)) return Refusal::invalid_target;
+  if (head.method == Method::connect) return parse_authority_form(head);
   if (head.target.starts_with('/')) {
     head.form = TargetForm::origin;
     split_query(head.target, head);
@@ -75,7 +89,6 @@ Refusal parse_request_line(std::string_view line, RequestHead& head) {
   const Refusal refusal = parse_version(version, head.version);
   if (refusal != Refusal::none) return refusal;
   head.method = parse_method(head.method_text);
-  if (head.method == Method::connect) return Refusal::connect;
   return parse_target(head);
 }
 
@@ -89,6 +102,11 @@ Refusal read_host(RequestHead& head) {
   const auto host = parse_host(field->value, head.fields.arena());
   if (!host) return Refusal::invalid_host;
   if (head.form == TargetForm::absolute) return Refusal::none;
+  if (head.form == TargetForm::authority) {
+    // Identical, but for a port that only the target has (RFC 9110 §7.2).
+    const bool same_port = host->port == 0 || host->port == head.port;
+    return host->host == head.host && same_port ? Refusal::none : Refusal::host_mismatch;
+  }
   head.host = host->host;
   head.port = host->port;
   return Refusal::none;

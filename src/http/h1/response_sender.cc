@@ -8,9 +8,14 @@ namespace http::h1 {
 
 using Framing = BodyWriter::Framing;
 
+// What follows is the tunnel's: no field may say otherwise (RFC 9110 §9.3.6).
+bool ResponseSender::opens_tunnel(const ResponseHead& head) const noexcept {
+  return head.status == 101 || (request_.method == Method::connect && head.status / 100 == 2);
+}
+
 void ResponseSender::choose_framing(const ResponseHead& head) noexcept {
   if (!request_.keep_alive) keep_alive_ = false;
-  if (request_.method == Method::head || status_has_no_body(head.status)) {
+  if (opens_tunnel(head) || request_.method == Method::head || status_has_no_body(head.status)) {
     return body_.begin(Framing::none, 0);
   }
   switch (head.body.kind) {
@@ -28,7 +33,7 @@ void ResponseSender::write_head(HeadWriter& writer, const ResponseHead& head) co
   writer.status_line(Version::http_1_1, head.status,
                      head.reason.empty() ? reason_phrase(head.status) : head.reason);
   writer.fields(head.fields);
-  if (head.status >= 200) {
+  if (head.status >= 200 && !opens_tunnel(head)) {
     if (body_.framing() == Framing::length) {
       writer.field(FieldName::content_length, body_.length_left());
     }
@@ -56,7 +61,7 @@ async::Task<base::Result<void>> ResponseSender::send_head(const ResponseHead& he
                                                           io::Patience patience) {
   CHECK(!head_sent_);
   choose_framing(head);
-  if (!keep_alive_ && head.status >= 200) body_.end_stream_after();  // after 101 comes a tunnel
+  if (!keep_alive_ && !opens_tunnel(head)) body_.end_stream_after();
   CO_TRY(const std::string_view bytes,
          serialise(out_, [&](HeadWriter& writer) { write_head(writer, head); }));
   head_sent_ = true;

@@ -46,6 +46,7 @@ class ResponseSender final : public Responder {
   [[nodiscard]] bool keeps_alive() const noexcept { return keep_alive_ && ended(); }
 
  private:
+  [[nodiscard]] bool opens_tunnel(const ResponseHead& head) const noexcept;
   void choose_framing(const ResponseHead& head) noexcept;
   void write_head(HeadWriter& writer, const ResponseHead& head) const noexcept;
 
