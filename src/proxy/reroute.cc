@@ -136,6 +136,10 @@ Step apply_error_page(Context& context, Answer answer) {
   context.take_time();
   const std::string_view target = page.target.evaluate(context.exchange);
   context.forced_status = page.shown.value_or(answer.status);
+  // A page for CONNECT must not look like its tunnel (RFC 9110 §9.3.6).
+  if (context.exchange.request.form == http::TargetForm::authority) {
+    context.forced_status = answer.status;
+  }
   if (context.recorder != nullptr) {
     context.tell(Recorder::Step::error_page,
                  context.exchange.arena.join(std::to_string(answer.status), ": ", target));

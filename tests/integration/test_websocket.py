@@ -6,7 +6,7 @@ import threading
 import pytest
 import websockets
 
-from support import wait_for
+from support import wait_for, websocket
 from support.backend import response
 from support.echo import EchoServer
 from support.waiting import seconds
@@ -149,12 +149,7 @@ def upgrade(target="/", protocol="mine"):
 
 
 def switching(then):
-    def serve(connection):
-        connection.request = connection.read_request()
-        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                        "Upgrade: mine\r\n\r\n")
-        then(connection)
-    return serve
+    return websocket.switching(then, "mine")
 
 
 def test_half_closes_are_passed_on(sallyport, make_backend):

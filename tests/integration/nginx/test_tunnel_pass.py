@@ -303,10 +303,17 @@ def test_access_rules_hold(start):
     assert proxy.backend.connections == []
 
 
-def test_an_error_page_is_shown(start):
-    proxy = start("location / { tunnel_pass 127.0.0.1:@nobody@; error_page 502 /sorry; } "
-                  "location = /sorry { return 200 text; } location = /other { return 503 text; }")
-    assert status(proxy, request("a.test:443")) == 502
+@pytest.mark.parametrize("shown", ["", "=200", "="])
+@pytest.mark.parametrize("page", ["return 200 text;", "root @dir@/www;", "proxy_pass http://@page@;"])
+def test_an_error_page_is_shown_and_is_no_tunnel(start, make_backend, page, shown):
+    proxy = start(f"location / {{ tunnel_pass 127.0.0.1:@nobody@; error_page 502 {shown} /sorry; }} "
+                  f"location = /sorry {{ {page} }}", page=make_backend(response("text")))
+    proxy.write("www/sorry", "text")
+    with proxy.client() as client:
+        client.send(request("a.test:443"))
+        answer = client.response()
+        assert (answer.status, answer.text) == (502, "text")
+        assert client.is_closed()
 
 
 # -- its end

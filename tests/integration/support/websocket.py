@@ -62,15 +62,18 @@ class EchoStream:
         self.rest[key] = rest
 
 
-def accept(connection, head):
-    """The 101 that proves that the backend has read the key (§4.2.2)."""
-    connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                    f"Sec-WebSocket-Accept: {proof(head.field('Sec-WebSocket-Key'))}\r\n\r\n")
+def accept(connection, head, protocol="websocket"):
+    """The 101 that, of a WebSocket, proves that the backend has read the key (§4.2.2)."""
+    fields = f"Connection: Upgrade\r\nUpgrade: {protocol}\r\n"
+    if protocol == "websocket":
+        fields += f"Sec-WebSocket-Accept: {proof(head.field('Sec-WebSocket-Key'))}\r\n"
+    connection.send(f"HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n")
 
 
-def switching(then):
+def switching(then, protocol="websocket"):
     """A backend of HTTP/1.1 that switches, and then does what it likes."""
     def serve(connection):
-        accept(connection, connection.read_request())
+        connection.request = connection.read_request()
+        accept(connection, connection.request, protocol)
         then(connection)
     return serve
