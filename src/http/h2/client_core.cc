@@ -108,8 +108,8 @@ void ClientConnection::Core::on_ping_ack() noexcept { asking_ = false; }
 void ClientConnection::Core::on_fed() noexcept {
   heard_at_ = loop().now();
   if (settled_ && !std::exchange(told_settled_, true)) {
-    all_.for_each(
-        [](ListedExchange& listed) { static_cast<ClientRequest&>(listed).tell_waiters(); });
+    // By settle(), as all else: told here, a sender would pump, and be told once more meanwhile.
+    all_.for_each([this](ListedExchange& listed) { touch(static_cast<ClientRequest&>(listed)); });
   }
   if (going_away_ && open_ == 0) leave();
   if (std::exchange(changed_, false)) owner_.on_change();
