@@ -65,8 +65,7 @@ async::Task<Acquired> Cluster::share(Lease lease, Attempts* attempts, Target tar
     lease.report(Outcome::unproven);  // it is not to blame
     Failure failure =
         failed(lease, Failure::Phase::connecting, base::Error{.code = ErrorCode::exhausted});
-    failure.sentence = "HTTP/2 connections hold as much as they may";
-    failure.directive = "http2_max_total_memory";
+    failure.sentence = "HTTP/2 connections hold as much as they may (http2_max_total_memory)";
     co_return std::unexpected(std::move(failure));
   }
   if (target.single_use || !target.preface.empty()) {

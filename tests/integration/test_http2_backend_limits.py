@@ -13,9 +13,9 @@ DATA, PRIORITY, WINDOW_UPDATE, UNKNOWN = 0, 2, 8, 0x20
 
 @pytest.fixture
 def proxied(sallyport, make_backend):
-    """proxied(answer, directives, ...): the proxy in front of such a backend, and that."""
+    """proxied(answer, directives, http=, ...): the proxy in front of such a backend, and that."""
 
-    def start(answer, directives="", **options):
+    def start(answer, directives="", http="", **options):
         peer = Http2(answer, **options)
         peer.backend = make_backend(serve=peer)
         return sallyport(f"""
@@ -23,6 +23,7 @@ def proxied(sallyport, make_backend):
             events {{ }}
             http {{
                 access_log off;
+                {http}
                 server {{
                     listen 127.0.0.1:@port:http@;
                     location / {{ proxy_pass http://@backend@; proxy_http_version 2; {directives} }}
@@ -118,3 +119,25 @@ def test_requests_wait_for_a_place_on_the_connections_that_there_may_be(proxied)
     assert all(each.result().status == 200 for each in answers)
     assert len(peer.sessions) == 2
     pool.shutdown()
+
+
+def test_what_backends_send_counts_against_the_memory_of_all(proxied):
+    def answer(stream):
+        stream.respond(b"x" * 20_000_000 if stream.path == "/large" else HELLO)
+
+    proxy, _ = proxied(answer, http="http2_max_total_memory 1k;")
+    assert proxy.get("/").status == 200
+    with proxy.client() as client:
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_for(lambda: proxy.get("/").status == 502, "the memory to be used up")
+        proxy.wait_for_error("http2_max_total_memory")
+        assert proxy.status()["counters"]["limit_h2_memory"] >= 1
+    wait_for(lambda: proxy.get("/").status == 200, "the memory to be given back")
+
+
+@pytest.mark.parametrize("wrong", ["max_pings 10 burst=1", "max_pings 10r/s", "max_pings 10r/s burst=x",
+                                   "max_streams 0", "max_connections none"])
+def test_wrong_values_are_refused(sallyport, wrong):
+    said = sallyport.make().check(f"events {{ }} http {{ proxy_http2_{wrong}; }}")
+    assert said.returncode != 0
+    assert f"proxy_http2_{wrong.split()[0]}" in said.stdout + said.stderr
