@@ -144,7 +144,42 @@ void append_rounded_size(std::uint64_t size, std::string& out) {
   fmt::format_to(std::back_inserter(out), " {:6}", size);
 }
 
-void append_html_entry(const AutoindexOptions& options, const DirectoryEntry& entry,
+// Bytes that the character at the beginning of `text` has as UTF-8; 0: it is none.
+std::size_t character_size(std::string_view text) noexcept {
+  const auto first = static_cast<unsigned char>(text.front());
+  std::size_t size = 0;
+  if (first < 0x80) size = 1;
+  if (first >= 0xC2 && first <= 0xDF) size = 2;
+  if (first >= 0xE0 && first <= 0xEF) size = 3;
+  if (first >= 0xF0 && first <= 0xF4) size = 4;
+  if (size == 0 || size > text.size()) return 0;
+  const bool goes_on = std::ranges::all_of(text.substr(1, size - 1), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80;
+  });
+  return goes_on ? size : 0;
+}
+
+// How wide a name is, and its beginning that is kNameWidth - 3 wide: in characters, or in bytes
+// where it is not UTF-8.
+struct Width {
+  std::size_t all = 0;
+  std::size_t beginning = 0;  // in bytes
+};
+Width width_of(std::string_view name, Names names) noexcept {
+  constexpr std::size_t kBeginning = kNameWidth - 3;
+  const Width bytes{.all = name.size(), .beginning = std::min(name.size(), kBeginning)};
+  if (names == Names::bytes) return bytes;
+  Width width;
+  for (std::size_t at = 0; at < name.size(); ++width.all) {
+    const std::size_t size = character_size(name.substr(at));
+    if (size == 0) return bytes;
+    at += size;
+    if (width.all < kBeginning) width.beginning = at;
+  }
+  return width;
+}
+
+void append_html_entry(const AutoindexOptions& options, const DirectoryEntry& entry, Names names,
                        std::int64_t offset, std::string& out) {
   static constexpr std::array<std::string_view, 12> kMonths{
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -152,9 +187,9 @@ void append_html_entry(const AutoindexOptions& options, const DirectoryEntry& en
   out += "<a href=\"";
   append_component(entry.name, out);
   out += is_directory ? "/\">" : "\">";
-  std::size_t width = entry.name.size();
+  auto [width, beginning] = width_of(entry.name, names);
   if (width > kNameWidth) {
-    append_html(std::string_view(entry.name).substr(0, kNameWidth - 3), out);
+    append_html(std::string_view(entry.name).substr(0, beginning), out);
     out += kCut;
     width = kNameWidth;
   } else {
@@ -181,14 +216,14 @@ void append_html_entry(const AutoindexOptions& options, const DirectoryEntry& en
 }
 
 std::string make_html(const AutoindexOptions& options, std::string_view uri,
-                      std::span<const DirectoryEntry> entries, base::WallTime now) {
+                      std::span<const DirectoryEntry> entries, Names names, base::WallTime now) {
   std::string out = "<html>\r\n<head><title>Index of ";
   append_html(uri, out);
   out += "</title></head>\r\n<body>\r\n<h1>Index of ";
   append_html(uri, out);
   out += "</h1><hr><pre><a href=\"../\">../</a>\r\n";
   const std::int64_t offset = *options.local_time ? local_offset(now) : 0;
-  for (const DirectoryEntry& entry : entries) append_html_entry(options, entry, offset, out);
+  for (const DirectoryEntry& entry : entries) append_html_entry(options, entry, names, offset, out);
   out += "</pre><hr></body>\r\n</html>\r\n";
   return out;
 }
@@ -264,7 +299,7 @@ bool is_callback_name(std::string_view name) noexcept {
 }
 
 DirectoryPage make_directory_page(const AutoindexOptions& options, std::string_view uri,
-                                  std::string_view callback, Directory& directory,
+                                  std::string_view callback, Directory& directory, Names names,
                                   base::WallTime now) {
   std::ranges::sort(directory.entries, stands_before);
   switch (*options.format) {
@@ -279,7 +314,7 @@ DirectoryPage make_directory_page(const AutoindexOptions& options, std::string_v
     case Format::json:
       return {.type = "application/json", .text = make_json(directory.entries, {})};
   }
-  return {.type = "text/html", .text = make_html(options, uri, directory.entries, now)};
+  return {.type = "text/html", .text = make_html(options, uri, directory.entries, names, now)};
 }
 
 }  // namespace content

@@ -44,10 +44,15 @@ struct DirectoryPage {
   std::string text;
 };
 
+/// What is counted of names in html, where they are padded and cut: characters, if the page is said
+/// to be UTF-8.
+enum class Names : std::uint8_t { bytes, utf8 };
+
 /// The page of `directory`, which is sorted by this: directories first, then by the bytes of names.
 /// `uri` is the decoded path. `callback` counts for jsonp alone; without one it is json.
 [[nodiscard]] DirectoryPage make_directory_page(const AutoindexOptions& options,
                                                 std::string_view uri, std::string_view callback,
-                                                Directory& directory, base::WallTime now);
+                                                Directory& directory, Names names,
+                                                base::WallTime now);
 
 }  // namespace content

@@ -24,7 +24,7 @@ std::string page(Format format, std::vector<DirectoryEntry> entries, std::string
   options.exact_size = exact;
   Directory directory;
   directory.entries = std::move(entries);
-  return make_directory_page(options, "/a<b/", callback, directory, {}).text;
+  return make_directory_page(options, "/a<b/", callback, directory, Names::bytes, {}).text;
 }
 
 TEST(DirectoryPage, IsNginxsHtml) {

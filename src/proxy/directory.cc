@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "content/autoindex.h"
 #include "content/directory.h"
+#include "filter/filter_plan.h"
 #include "proxy/static_file.h"
 #include "script/request_lookups.h"
 
@@ -54,6 +56,18 @@ std::expected<Directory, Answer> read(Context& context, const content::StaticPla
   return *std::move(read);
 }
 
+// The charset that the page's Content-Type will tell.
+content::Names names_in_page(const Context& context) {
+  const auto* filters = context.level->find<filter::FilterPlan>();
+  if (filters == nullptr || filters->charset == nullptr) return content::Names::bytes;
+  const filter::CharsetPlan& plan = *filters->charset;
+  std::string_view name = context.exchange.override_charset;
+  if (name.empty() && plan.charset && plan.options->types->match("text/html")) {
+    name = plan.charset->evaluate(context.exchange);
+  }
+  return base::equal_ignoring_case(name, "utf-8") ? content::Names::utf8 : content::Names::bytes;
+}
+
 }  // namespace
 
 std::expected<std::string_view, Answer> choose_file(Context& context,
@@ -84,8 +98,9 @@ Answer list_directory(Context& context, const content::StaticPlan& plan,
   auto found = read(context, plan, directory, EntryDetails::all);
   if (!found) return found.error();
   const auto uri = content::file_name_of(exchange.uri, exchange.encoded_slash, exchange.arena);
-  const content::DirectoryPage page = content::make_directory_page(
-      options, uri.value_or(exchange.uri), callback, *found, exchange.now_wall);
+  const content::DirectoryPage page =
+      content::make_directory_page(options, uri.value_or(exchange.uri), callback, *found,
+                                   names_in_page(context), exchange.now_wall);
   return Answer{
       .status = 200, .text = exchange.arena.copy(page.text), .has_text = true, .type = page.type};
 }

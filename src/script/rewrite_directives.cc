@@ -58,11 +58,10 @@ void set_return(Binding& binding) {
   }
   ReturnAsWritten made{.status = *status, .text = {}};
   made.is_redirect = is_redirect_status(*status);  // without a URL its Location is empty
-  if (binding.count() == 2) {
-    made.text = binding.word(1);
-    // nginx takes an empty text of an error for none, and shows the error's page.
-    made.has_text = !made.is_redirect && !(*status >= 400 && made.text.text.empty());
-  }
+  if (binding.count() == 2) made.text = binding.word(1);
+  // nginx takes an empty text of an error for none, and shows the error's page; what is no error is
+  // a response as it stands, with or without a text.
+  made.has_text = !made.is_redirect && (*status < 400 || !made.text.text.empty());
   add(binding, std::move(made));
 }
 

@@ -18,6 +18,9 @@ SERVERS = """
         location / { }
         location /off/ { alias @place@/www/; autoindex off; }
         location /rounded/ { alias @place@/www/sizes/; autoindex_exact_size off; }
+        location /utf8/ { alias @place@/www/names/; charset utf-8; }
+        location /latin/ { alias @place@/www/names/; charset iso-8859-1; }
+        location /utf8-types/ { alias @place@/www/names/; charset utf-8; charset_types text/css; }
         location /xml/ { alias @place@/www/; autoindex_format xml; }
         location /json/ { alias @place@/www/; autoindex_format json; }
         location /jsonp/ { alias @place@/www/; autoindex_format jsonp; }
@@ -31,7 +34,8 @@ SERVERS = """
 SIZES = (0, 9, 999, 9999, 10_000, 10_239, 10_240, 10_751, 10_752, 1_048_575, 1_048_576, 1_572_863,
          1_572_864, 1_073_741_823, 1_073_741_824, 1_610_612_736, 5_000_000_000)
 NAMES = ("a.txt", "B", "<b>&\"'", "with space", "per%cent", "semi;colon,", "~tilde-_.", "q?#", "é",
-         "tab\tand\nline", "x" * 50, "y" * 51, "z" * 200, "<" * 60, "&" * 50, "back\\slash", "\x01")
+         "tab\tand\nline", "x" * 50, "y" * 51, "z" * 200, "<" * 60, "&" * 50, "back\\slash", "\x01", "é" * 47, "é" * 50,
+         "é" * 51, "日" * 60, "𝄞" * 55, "a" + "ф" * 49 + ".", "<>&-" + "ф" * 48, "\udcff" * 60, "é" * 60 + "\udce9")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,7 @@ def pair(shared_sallyport, shared_nginx, shared_open_folder):
                  "sizes", "empty", "indexed", "special", "<dir>&"):
         (www / name).mkdir(parents=True)
     for name in NAMES:
-        (www / "names" / name).write_text(name)
+        (www / "names" / name).write_text("text")
     for size in SIZES:
         with open(www / "sizes" / f"{size}", "wb") as file:
             file.truncate(size)
@@ -61,7 +65,7 @@ def pair(shared_sallyport, shared_nginx, shared_open_folder):
 
 
 @pytest.mark.parametrize("target", [
-    "/", "/dir/", "/names/", "/names/sub/", "/sizes/", "/rounded/", "/empty/", "/special/", "/indexed/",
+    "/", "/dir/", "/names/", "/names/sub/", "/utf8/", "/latin/", "/utf8-types/", "/sizes/", "/rounded/", "/empty/", "/special/", "/indexed/",
     "/xml/", "/xml/names/", "/xml/special/", "/xml-empty/", "/json/", "/json/names/", "/json/special/",
     "/json-empty/", "/jsonp/", "/jsonp/?callback=a.b_C9", "/jsonp/?callback=", "/jsonp/?CALLBACK=f",
     "/jsonp/?callback=" + "f" * 128, "/local/", "/off/", "/%3Cdir%3E&/", "/none/", "/file/", "/dir",

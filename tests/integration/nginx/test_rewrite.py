@@ -302,6 +302,14 @@ def codes(shared_sallyport, shared_nginx, shared_open_folder):
             access_log @dir@/logs/codes.log code;
             {returns}
             location = /never {{ return 200 never; }}
+            location /page/ {{
+                error_page 405 $arg_page;
+                location = /page/error {{ return 405; }}
+                location = /page/200 {{ return 200; }}
+                location = /page/text {{ return 200 text; }}
+                location = /page/204 {{ return 204; }}
+                location = /page/404 {{ return 404; }}
+            }}
             location = /tried {{ root @place@; try_files /none =408; }}
             location = /limited {{ limit_req zone=one; limit_req_status 444; root @place@; }}
         }}
@@ -337,6 +345,14 @@ def test_every_code_is_answered_as_by_nginx(codes, form, method):
     for code in CODES:
         target = f"/{form}/{code}"
         assert outcome(codes.ours, method, target) == outcome(codes.nginx, method, target), target
+
+
+@pytest.mark.parametrize("page", ["200", "text", "404"])
+def test_a_return_shows_an_error_s_page_with_its_status(codes, page):
+    target = f"/page/error?page=/page/{page}"
+    answers = outcome(codes.ours, "GET", target)
+    assert answers == outcome(codes.nginx, "GET", target)
+    assert answers[0][0] == b"404" if page == "404" else b"405"
 
 
 @pytest.mark.parametrize("target, status", [
