@@ -45,10 +45,11 @@ void be_strict(http::h2::Limits& limits, unsigned offences) {
 // What the connection is told from its beginning: the default server's, as the names that requests
 // will have are not known.
 http::h2::ServerOptions options_of(const Worker& worker, const exchange::Connection& facts,
-                                   const VirtualServer& server) {
+                                   const ListenGroup& group) {
+  const VirtualServer& server = *group.servers[group.default_server];
   const auto& client = server.level->get<ClientOptions>();
-  http::h2::Limits limits =
-      http2_limits(server.level->get<Http2Options>(), client, worker.site->listing().compat_nginx);
+  http::h2::Limits limits = http2_limits(server.level->get<Http2Options>(), client,
+                                         worker.site->listing().compat_nginx, group.serves_calls);
   if (worker.offenders != nullptr) be_strict(limits, worker.offenders->count(facts.peer));
   return {.limits = limits,
           .header_timeout = *client.header_timeout,
@@ -60,11 +61,11 @@ http::h2::ServerOptions options_of(const Worker& worker, const exchange::Connect
 class H2Connection final : private http::h2::ServerHandler {
  public:
   H2Connection(Worker& worker, exchange::Connection& facts, io::Stream& stream,
-               const base::Address& listener, const VirtualServer& first)
+               const base::Address& listener, const ListenGroup& group)
       : worker_(worker),
         facts_(facts),
         listener_(listener),
-        connection_(stream, *this, options_of(worker, facts, first), worker.counters) {}
+        connection_(stream, *this, options_of(worker, facts, group), worker.counters) {}
 
   async::Task<ConnectionEnd> run(std::string_view begun) {
     connection_.begin_with(begun);
@@ -224,10 +225,9 @@ async::Task<void> serve_h2(Worker& worker, exchange::Connection& facts, io::Stre
   const ListenGroup* group = worker.site->find(listener);
   if (group == nullptr) co_return;
   facts.http2 = true;
-  const VirtualServer& first = *group->servers[group->default_server];
   ConnectionEnd end;
   {
-    H2Connection connection(worker, facts, stream, listener, first);
+    H2Connection connection(worker, facts, stream, listener, *group);
     end = co_await connection.run(begun);
   }
   group = worker.site->find(listener);  // of the site as it is now

@@ -165,7 +165,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .syntax = "RATE burst=NUMBER",
      .default_text = "5000r/s burst=20000",
      .documentation = "DATA frames of less than 64 bytes that end nothing, on one "
-                      "connection; beyond it the connection ends.",
+                      "connection; beyond it the connection ends. Where a server of the address "
+                      "has a grpc_pass, the default is 50000r/s burst=200000.",
      .set = set_http2_rate<&O::tiny_data>},
     {.name = "http2_max_unknown_frames",
      .contexts = kHttpServer,
@@ -252,7 +253,7 @@ std::optional<http::h2::Rate> read_http2_rate(config::Binding& binding) {
 }
 
 http::h2::Limits http2_limits(const Http2Options& options, const ClientOptions& client,
-                              bool compat_nginx) {
+                              bool compat_nginx, bool serves_calls) {
   http::h2::Limits limits;
   limits.max_streams = static_cast<std::uint32_t>(*options.max_streams);
   limits.stream_window = static_cast<std::uint32_t>(*options.body_preread_size);
@@ -271,7 +272,10 @@ http::h2::Limits http2_limits(const Http2Options& options, const ClientOptions& 
   limits.priorities = *options.priorities;
   limits.window_updates = *options.window_updates;
   limits.empty_frames = *options.empty_frames;
-  limits.tiny_data = *options.tiny_data;
+  // Messages are often tiny, and clients send those of a stream as fast as the windows allow.
+  constexpr http::h2::Rate kTinyDataOfCalls{.burst = 200'000, .per_second = 50'000};
+  limits.tiny_data =
+      options.tiny_data.is_set || !serves_calls ? *options.tiny_data : kTinyDataOfCalls;
   limits.unknown_frames = *options.unknown_frames;
   return limits;
 }

@@ -44,9 +44,10 @@ struct Http2Memory {
 };
 
 struct ClientOptions;
-/// For a connection to that server.
+/// For a connection to that server. `serves_calls`: some server of its address has a grpc_pass.
 [[nodiscard]] http::h2::Limits http2_limits(const Http2Options& options,
-                                            const ClientOptions& client, bool compat_nginx);
+                                            const ClientOptions& client, bool compat_nginx,
+                                            bool serves_calls);
 
 extern const config::Feature kHttp2Feature;
 

@@ -106,6 +106,9 @@ void PlanMaker::provision(config::Level& level) {
   plan.options = &options;
   plan.protocol = pass->protocol;
   plan.speaks_grpc = grpc && !flags_.compat_nginx;
+  if (config::Level* server = level.enclosing(config::Context::server); grpc && server != nullptr) {
+    static_cast<void>(server->options<ServesCalls>());
+  }
   plan.as_received = flags_.compat_nginx;
   plan.pass_trailers = options.pass_trailers.value_or(grpc || !flags_.compat_nginx);
   plan.keep_alive = upstream::default_keep_alive(flags_.compat_nginx);

@@ -105,6 +105,9 @@ struct ForwardPlan {
   bool send_sni = true;
 };
 
+/// Stands at the level of a server that has a grpc_pass somewhere inside.
+struct ServesCalls {};
+
 /// A certificate that backends are shown.
 struct ClientCertificate {
   std::string file;

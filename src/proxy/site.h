@@ -57,6 +57,7 @@ struct ListenGroup {
   bool tls = false;
   bool proxy_protocol = false;  // connections begin with a PROXY protocol header
   bool http2 = false;           // `listen ... http2`: for all servers of the address
+  bool serves_calls = false;    // some server has a grpc_pass
   io::ListenOptions socket;
   std::vector<const VirtualServer*> servers;
   route::NameTable names;               // to an index in `servers`

@@ -238,6 +238,7 @@ void Builder::add_names(const Level& level, const route::ServerOptions& options,
                         const proxy::VirtualServer& server, proxy::ListenGroup& group) {
   const std::size_t index = group.servers.size();
   group.servers.push_back(&server);
+  if (level.find<proxy::ServesCalls>() != nullptr) group.serves_calls = true;
   if (options.names.empty()) static_cast<void>(group.names.add("", index));
   for (const config::Word& name : options.names) {
     if (name.text.starts_with('~')) {

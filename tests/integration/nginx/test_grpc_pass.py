@@ -9,6 +9,7 @@ import pytest
 
 from support import wait_for
 from support.h2client import H2Client
+from support.h2frames import data
 from support.http2 import CANCEL, REFUSED_STREAM, Http2
 from support.ports import reserve_port
 
@@ -215,6 +216,23 @@ def test_a_body_has_client_max_body_size_and_no_other_bound(here, http2):
         with contextlib.suppress(AssertionError):  # the answer may come before all is sent
             stream.send(b"x" * 200_000)
         assert stream.head().status == 413
+
+
+def test_tiny_messages_may_come_fast_unless_that_is_forbidden(here, http2):
+    """30,000 frames of one byte, 6,000 messages in all, are a flood elsewhere."""
+    peer = http2()
+    flood = b"".join(data(1, b"\0") for _ in range(30_000)) + data(1, end_stream=True)
+    for directives, outcome in (("", OK), ("http2_max_tiny_data 5000r/s burst=20000;", None)):
+        proxy = here(f"{directives} location / {{ grpc_pass @to@; }}", to=peer)
+        with H2Client(proxy.client()) as client:
+            stream = client.open("POST", "/", fields=GRPC)
+            client.socket.sendall(flood)
+            if outcome:
+                assert stream.response().trailers == OK
+                assert peer.last.body == 30_000 * b"\0"
+            else:
+                client.wait_for_goaway()
+                assert proxy.status()["counters"]["limit_h2_tiny_data"] == 1
 
 
 # -- headers
