@@ -422,7 +422,8 @@ def test_a_client_of_http1_gets_the_status_in_the_head(sallyport):
 
 
 @pytest.mark.parametrize("directives, body, code", [
-    ("client_body_timeout 200ms;", b"", "2"), ("client_max_body_size 1000;", b"x" * 2000, "2")])
+    ("client_body_timeout 200ms;", b"", "2"), ("client_max_body_size 1000;", b"x" * 2000, "2")],
+    ids=["time", "size"])
 def test_a_limit_in_the_middle_of_a_call_ends_it_in_trailers(sallyport, make_backend, directives, body, code):
     peer = Http2(None, on_head=lambda stream: stream.head(fields=[("content-type", "application/grpc")]))
     proxy = sallyport(text(f"location / {{ grpc_pass @to@; {directives} }}"), to=make_backend(serve=peer))
