@@ -67,7 +67,7 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .contexts = kHttpServerLocation,
      .arguments = takes(2),
      .syntax = "RATE burst=NUMBER",
-     .default_text = "500r/s burst=10000",
+     .default_text = "50000r/s burst=200000",
      .documentation =
          "WINDOW_UPDATE frames, on one connection to a backend; beyond it the connection ends.",
      .set = set_http2_rate<&O::window_updates>},

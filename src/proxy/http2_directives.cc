@@ -149,7 +149,8 @@ constexpr config::DirectiveSpec kDirectives[] = {
      .syntax = "RATE burst=NUMBER",
      .default_text = "500r/s burst=10000",
      .documentation = "WINDOW_UPDATE frames, on one "
-                      "connection; beyond it the connection ends.",
+                      "connection; beyond it the connection ends. Where a server of the address "
+                      "has a grpc_pass, the default is 50000r/s burst=200000.",
      .set = set_http2_rate<&O::window_updates>},
     {.name = "http2_max_empty_frames",
      .contexts = kHttpServer,
@@ -272,10 +273,12 @@ http::h2::Limits http2_limits(const Http2Options& options, const ClientOptions& 
   limits.priorities = *options.priorities;
   limits.window_updates = *options.window_updates;
   limits.empty_frames = *options.empty_frames;
+  limits.tiny_data = *options.tiny_data;
   // Messages are often tiny, and clients send those of a stream as fast as the windows allow.
-  constexpr http::h2::Rate kTinyDataOfCalls{.burst = 200'000, .per_second = 50'000};
-  limits.tiny_data =
-      options.tiny_data.is_set || !serves_calls ? *options.tiny_data : kTinyDataOfCalls;
+  // Each message that they take is worth two WINDOW_UPDATEs to them.
+  constexpr http::h2::Rate kOfCalls{.burst = 200'000, .per_second = 50'000};
+  if (serves_calls && !options.tiny_data.is_set) limits.tiny_data = kOfCalls;
+  if (serves_calls && !options.window_updates.is_set) limits.window_updates = kOfCalls;
   limits.unknown_frames = *options.unknown_frames;
   return limits;
 }

@@ -16,6 +16,7 @@ namespace upstream {
   limits.connection_window = 1024 * 1024;
   limits.resets = {.burst = 10'000, .per_second = 1'000};
   limits.tiny_data = {.burst = 200'000, .per_second = 50'000};
+  limits.window_updates = {.burst = 200'000, .per_second = 50'000};  // gRPC: two a message
   limits.max_total = 64 * 1024;  // of heads: each request has limits of its own
   return limits;
 }
