@@ -40,10 +40,11 @@ class Piece {
     switch (kind_) {
       case Kind::literal: return text_;
       case Kind::variable:
-        if (variable_.definition == nullptr || variable_.definition->source == nullptr) {
-          return variable_.get(subject, Suffix{variable_.suffix, variable_.tag});
+        if (variable_.definition != nullptr) {  // one of a family, which may be given a value
+          const auto given = variable_.definition->value(subject);
+          if (given || variable_.definition->source != nullptr) return given;
         }
-        [[fallthrough]];
+        return variable_.get(subject, Suffix{variable_.suffix, variable_.tag});
       case Kind::slot: return variable_.definition->value(subject);
       case Kind::capture: break;
     }

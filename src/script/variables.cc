@@ -85,9 +85,9 @@ bool Variables::is_used(std::string_view name) const noexcept { return used_.con
 std::optional<std::size_t> Variables::declare(std::string_view name, config::Position at,
                                               config::Diagnostics& diagnostics) {
   const std::string lowered = base::lower(name);
-  if (find(lowered) != nullptr || find_unsupported(lowered) != nullptr) {
+  if (exact_.contains(lowered) || find_unsupported(lowered) != nullptr) {
     diagnostics.error(at, fmt::format("the duplicate \"{}\" variable", name),
-                      "a variable of that name exists; give the group another one");
+                      "a variable of that name exists; take another one");
     return std::nullopt;
   }
   Slot& found = place(lowered);

@@ -167,8 +167,8 @@ void Builder::number(Level& level) {
 }
 
 void Builder::build(Level& http) {
+  filter::define_user_id(variables_, diagnostics_);  // before a map that defines its own
   script::provision_data(http, variables_, diagnostics_);
-  filter::define_user_id(variables_, diagnostics_);
   built_.listing.zones = guard::make_zones(http, variables_, diagnostics_);
   provision(http);
   for (const auto& child : http.children()) {

@@ -302,6 +302,12 @@ def codes(shared_sallyport, shared_nginx, shared_open_folder):
             access_log @dir@/logs/codes.log code;
             {returns}
             location = /never {{ return 200 never; }}
+            location = /family/set {{
+                set $http_x_given "set"; set $arg_made "$http_x_given, too"; set $cookie_c $http_x_given;
+                return 200 "$http_x_given|$arg_made|$cookie_c|$http_x_Given|$http_x_other";
+            }}
+            location = /family/unset {{ return 200 "$http_x_given|$arg_made|$cookie_c"; }}
+            location ~ ^/family/named/(?<http_x_named>.*)$ {{ return 200 "$http_x_named"; }}
             location /page/ {{
                 error_page 405 $arg_page;
                 location = /page/error {{ return 405; }}
@@ -345,6 +351,13 @@ def test_every_code_is_answered_as_by_nginx(codes, form, method):
     for code in CODES:
         target = f"/{form}/{code}"
         assert outcome(codes.ours, method, target) == outcome(codes.nginx, method, target), target
+
+
+@pytest.mark.parametrize("target, text", [
+    ("/family/set", "set|set, too|set|set|o"), ("/family/unset?made=a", "given|a|c"), ("/family/named/n", "n")])
+def test_variables_of_a_family_may_be_given_values(codes, target, text):
+    fields = [("X-Given", "given"), ("X-Named", "no"), ("X-Other", "o"), ("Cookie", "c=c")]
+    assert codes.ask(target, fields=fields)[1] == text
 
 
 @pytest.mark.parametrize("page", ["200", "text", "404"])

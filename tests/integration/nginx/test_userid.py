@@ -147,6 +147,15 @@ def test_reset(program, reset, is_reset):
         program.wait_for_error(f'userid cookie "{shown(old)}" was reset')
 
 
+@pytest.mark.parametrize("args, is_reset", [("", False), ("again", True)])
+def test_a_map_may_say_who_is_reset(serve, args, is_reset):
+    program = serve('userid on; location / { return 200 "$uid_reset"; }',
+                    before="map $args $uid_reset { default 0; again 1; }")
+    answer = program.get(f"/?{args}", fields=[("Cookie", "uid=AAAAAQAAAAIAAAADAAAABA==")])
+    assert (answer.field("Set-Cookie") is not None) == is_reset
+    assert answer.text == str(int(is_reset))
+
+
 def test_every_kind_of_response(program):
     program.write("www/file/a", "a")
     for target in ("/error/", "/file/a", "/file/none"):
