@@ -18,7 +18,7 @@ wroker_processes 2;
 events { worker_connections 10; }
 http {
     proxy_set_heeder X y;
-    tunnel_bind x;
+    ssl_ech_file x;
     server {
         listen 8080 defualt_server;
         listen 99999;
@@ -28,7 +28,7 @@ http {
         keepalive_requests 2;
         tcp_nodelay maybe;
         return;
-        location / { tunnel_bind x; client_max_body_size 1q; }
+        location / { fastcgi_pass x; client_max_body_size 1q; }
     }
 }
 """
@@ -36,7 +36,7 @@ http {
 FOUND = [
     (1, 1, 'unknown directive "wroker_processes"', 'did you mean "worker_processes"?'),
     (4, 5, 'unknown directive "proxy_set_heeder"', 'did you mean "proxy_set_header"?'),
-    (5, 5, '"tunnel_bind" directive is not supported yet', "remove it"),
+    (5, 5, '"ssl_ech_file" directive is not supported yet', "remove it"),
     (7, 21, 'invalid parameter "defualt_server"', 'did you mean "default_server"?'),
     (8, 16, 'invalid port in "99999" of the "listen" directive', ""),
     (9, 9, '"proxy_pass" directive is not allowed here', "it may stand in location"),
@@ -44,8 +44,8 @@ FOUND = [
     (12, 9, '"keepalive_requests" directive is duplicate', "it stands already in"),
     (13, 21, 'invalid value "maybe" in "tcp_nodelay" directive, it must be "on" or "off"', ""),
     (14, 9, 'invalid number of arguments in "return" directive', "syntax: return CODE"),
-    (15, 22, '"tunnel_bind" directive is not supported yet', "remove it"),
-    (15, 58, 'invalid value "1q"', "a size is written as"),
+    (15, 22, '"fastcgi_pass" directive is not supported yet', "put the application's HTTP port"),
+    (15, 59, 'invalid value "1q"', "a size is written as"),
 ]
 
 
@@ -145,7 +145,7 @@ def test_the_dump_has_every_file(sallyport):
     ("server { listen 1 default_server; } server { listen 1 default_server; }",
      "a duplicate default server for 0.0.0.0:1", ""),
     ("server { listen 1; set_real_ip_from 300.1.1.1; }", '"300.1.1.1"', ""),
-    ("server { listen 1; tunnel_bind x; }", '"tunnel_bind" directive is not supported yet', "remove it"),
+    ("server { listen 1; ssl_ech_file x; }", '"ssl_ech_file" directive is not supported yet', "remove it"),
     ("server { listen 1; location / { proxy_http_version 3; } }", 'invalid value "3"', ""),
     ("worker_processes some; server { listen 1; }", '"some"', ""),
     ("server { listen 1; location / { add_header Bad: x; } }", "invalid header name", "colon"),
@@ -185,7 +185,7 @@ def test_harmless_directives_of_later_stages_load_with_one_warning(sallyport):
 
 
 @pytest.mark.parametrize("directive", [
-    "tunnel_bind x;", "ssl_stapling on;",
+    "ssl_ech_file x;", "ssl_stapling on;",
 ])
 def test_directives_with_a_meaning_are_refused_by_name(sallyport, directive):
     name = directive.split()[0]
