@@ -250,7 +250,8 @@ TEST(ClientConnection, AFewInterimHeadsAreNothing) {
 
 TEST(ClientConnection, ATunnelWhoseLastWriteIsCutShortHasNotEnded) {
   ClientWorld world;
-  world.settle(number(4, 2) + number(5, 4));  // SETTINGS_INITIAL_WINDOW_SIZE
+  // SETTINGS_INITIAL_WINDOW_SIZE, SETTINGS_ENABLE_CONNECT_PROTOCOL
+  world.settle(number(4, 2) + number(5, 4) + number(8, 2) + number(1, 4));
   OutgoingRequest request = world.request("CONNECT");
   request.protocol = "websocket";
   const auto exchange = world.ask(request, End::no, Method::connect);
