@@ -81,8 +81,10 @@ async::Task<Result<void>> FilteringResponder::Outlet::write(
   const base::TimePoint began = loop_.now();
   const io::Patience patience = pace_.patience(began, piece.size());
   Result<void> sent;
-  if (!inner_.head_sent()) {
-    CHECK(head != nullptr);
+  if (!inner_.head_sent() && head == nullptr) {
+    // A part of a page that was given up before its head could be sent.
+    sent = base::fail(ErrorCode::cancelled);
+  } else if (!inner_.head_sent()) {
     sent = co_await inner_.send_head(*head, piece, end, patience);
   } else if (!piece.empty() || end == End::yes) {
     sent = co_await inner_.send_body(piece, end, patience);

@@ -220,8 +220,14 @@ bool Forwarder::is_tunnel_answer() const noexcept {
 }
 
 // Whoever makes a subrequest watches the client, if anybody does.
+// Not while the page that this is a part of still reads its request from there.
 bool Forwarder::watches_client() const noexcept {
-  return (context_.parent == nullptr || context_.of_page) && !*plan_.options->ignore_client_abort;
+  if (*plan_.options->ignore_client_abort) return false;
+  if (context_.parent == nullptr) return true;
+  if (!context_.of_page) return false;
+  const Context* root = &context_;
+  while (root->parent != nullptr) root = root->parent;
+  return root->held != nullptr || root->body.ended();
 }
 
 }  // namespace proxy

@@ -103,6 +103,11 @@ async::Task<void> PartQueue::advance() {
   notify();
 }
 
+void PartQueue::stop() noexcept {
+  if (!error_) error_ = base::Error{.code = base::ErrorCode::cancelled};
+  scope_.request_stop();
+}
+
 PartQueue::Done PartQueue::pass(std::string_view text) {
   auto passed = co_await sink_.write(text, Then::more, base::kNoDeadline);
   if (!passed) fail(passed.error());

@@ -55,7 +55,8 @@ class PartQueue {
   /// Until all was passed on.
   [[nodiscard]] Done drain();
 
-  void stop() noexcept { scope_.request_stop(); }
+  /// From now on no part writes to the sink, not even one that was about to.
+  void stop() noexcept;
   [[nodiscard]] async::Scope::Join join() noexcept { return scope_.join(); }
 
  private:

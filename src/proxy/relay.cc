@@ -247,6 +247,7 @@ async::Task<void> carry(TunnelSide& side, async::Scope& both) {
     // until it comes to the same end.
     if (!written) co_return;
     side.moved += *count;
+    if (!buffer.full()) buffer.release();  // what had come is through
   }
   both.request_stop();
 }

@@ -132,6 +132,11 @@ void forget_filters(Context& context) {
 }
 
 void start_limit(Context& context) {
+  const exchange::Exchange& exchange = context.exchange;
+  if (exchange.request.method == http::Method::head ||
+      http::status_has_no_body(exchange.response.status)) {
+    return;  // texts that are given for these are not sent
+  }
   const RateLimit limit = response_rate(context);
   if (!limit.limited()) return;
   context.limited = std::make_unique<LimitedResponder>(context.direct, context.worker.loop, limit,

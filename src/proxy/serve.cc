@@ -219,6 +219,7 @@ async::Task<Step> produce_content(Context& context) {
   const auto* tunnel = context.level->find<TunnelPlan>();
   const bool wants_tunnel = context.exchange.request.method == http::Method::connect;
   if (wants_tunnel != (tunnel != nullptr)) return refuse_content();
+  if (tunnel != nullptr && context.parent != nullptr) return refuse_content();  // a mirror's copy
   if (tunnel != nullptr) return open_tunnel(context, *tunnel);
   const ForwardPlan* plan =
       context.location != nullptr ? context.level->find<ForwardPlan>() : nullptr;
@@ -280,7 +281,9 @@ Step route(Context& context) {
   if (const Step failed = failed_evaluation(context)) answer = *failed;
   const unsigned shown =
       answer.has_text ? context.forced_status.value_or(answer.status) : answer.status;
-  const bool wants_tunnel = context.exchange.request.method == http::Method::connect;
+  const http::RequestHead& request = context.exchange.request;
+  const bool wants_tunnel = request.method == http::Method::connect ||
+                            request.form == http::TargetForm::authority;  // an error page is a GET
   if (wants_tunnel && shown < 300) {
     answer = Answer{.status = 405};  // a success would be the tunnel's (RFC 9110 §9.3.6)
     context.forced_status.reset();

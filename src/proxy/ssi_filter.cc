@@ -489,6 +489,10 @@ async::Task<Result<bool>> SsiFilter::include_text(const Parameters& parameters) 
   }
   CO_TRY_VOID(co_await flush());
   if (stub == nullptr && may_start()) {
+    // While parts run, they alone write: a head that is still to be sent would be in their way.
+    if (!context_.direct.head_sent()) {
+      CO_TRY_VOID(co_await next().write({}, Then::flush, patience_));
+    }
     start(*canonical, target);
     if (waits != nullptr && base::equal_ignoring_case(*waits, "yes")) {
       CO_TRY_VOID(co_await parts_->wait_for_last());

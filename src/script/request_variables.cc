@@ -52,8 +52,11 @@ Text server_name(Exchange& ex) { return ex.server_name; }
 
 // As nginx: what the client claims, whether or not anyone has checked the password.
 Text remote_user(Exchange& ex) {
-  const auto credentials =
-      http::parse_basic_credentials(ex.request.fields.value(FieldName::authorization), ex.arena);
+  const bool is_connect = ex.request.form == http::TargetForm::authority;  // a proxy's client
+  const auto credentials = http::parse_basic_credentials(
+      ex.request.fields.value(is_connect ? FieldName::proxy_authorization
+                                         : FieldName::authorization),
+      ex.arena);
   return credentials ? Text(credentials->user) : std::nullopt;
 }
 

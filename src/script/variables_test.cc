@@ -206,6 +206,14 @@ TEST_F(HttpVariables, OfBasicAuthentication) {
   }
 }
 
+TEST_F(HttpVariables, OfBasicAuthenticationToAProxy) {
+  ex().request.form = http::TargetForm::authority;
+  ASSERT_TRUE(ex().request.fields.set("Authorization", "Basic YW5uOnBhc3M6d29yZA=="));
+  EXPECT_EQ(get("remote_user"), "(none)") << "of another, whom the target knows";
+  ASSERT_TRUE(ex().request.fields.set("Proxy-Authorization", "Basic YW5uOnBhc3M6d29yZA=="));
+  EXPECT_EQ(get("remote_user"), "ann");
+}
+
 TEST_F(HttpVariables, OfTheBody) {
   EXPECT_EQ(get("content_length"), "(none)");
   EXPECT_EQ(get("content_type"), "(none)");

@@ -121,6 +121,17 @@ TEST(LimitRate, HoldsForTextsOfTheConfiguration) {
   expect_pace(world, client, 1000, 3000);
 }
 
+TEST(LimitRate, DoesNotKeepWhoAsksForTheHeadAlone) {
+  ProxyWorld world(
+      "http { server { listen 127.0.0.1:8000; location / { limit_rate 10; return 200 " +
+      std::string(3000, 'x') + "; } } }");
+  Peer client = world.connect();
+  client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_NE(client.received().find("Content-Length: 3000\r\n"), std::string::npos);
+  client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_NE(client.received().find("Content-Length: 3000\r\n"), std::string::npos);
+}
+
 TEST(LimitRate, IsTheLocationsToSet) {
   ProxyWorld world(with_location("set $limit_rate 1000; limit_rate 10;"));
   Peer client = world.connect();

@@ -367,6 +367,50 @@ def test_a_part_that_comes_early_waits_for_its_turn(serve, make_backend):
     assert program.get("/page.html").text == f"1{'l' * 300_000}2{'e' * 300_000}{text}{'l' * 300_000}4"
 
 
+def test_the_head_of_a_page_leaves_before_its_parts(sallyport, make_backend):
+    """While parts run, nobody else writes: a head behind the first one's text would be none."""
+    go = threading.Event()
+
+    def answer(_):
+        assert go.wait(seconds(10))
+        return response("part", fields=[("Content-Type", "text/plain")])
+
+    program = sallyport(TYPES + "location /part/ { proxy_pass http://@to@; } }", to=make_backend(answer))
+    program.write("www/page.html", include("a") + "text")
+    with program.client() as client:
+        client.send(b"GET /page.html HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.receive_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+        go.set()
+        assert client.receive_until(b"0\r\n\r\n") == b"4\r\npart\r\n4\r\ntext\r\n0\r\n\r\n"
+
+
+def test_a_page_with_parts_may_answer_an_upload_that_goes_on(sallyport, make_backend):
+    """The parts' attempts must not take the client's bytes from the upload's."""
+
+    def answer(_):
+        return response("part", fields=[("Content-Type", "text/plain")])
+
+    def page(connection):
+        came = b""
+        while not came.endswith(b"first"):
+            came += connection.receive()
+        text = include("a").encode() + b"text"
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        + f"{len(text):x}\r\n".encode() + text + b"\r\n")
+        while not came.endswith(b"last"):
+            came += connection.receive()
+        connection.send(b"3\r\nend\r\n0\r\n\r\n")
+
+    program = sallyport(TYPES + "proxy_request_buffering off; location /part/ { proxy_pass http://@parts@; } "
+                        "location / { proxy_pass http://@page@; } }", parts=make_backend(answer),
+                        page=make_backend(serve=page))
+    with program.client() as client:
+        client.send(b"POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nfirst")
+        client.receive_until(b"part")
+        client.send(b"last")
+        assert client.receive_until(b"0\r\n\r\n").endswith(b"3\r\nend\r\n0\r\n\r\n")
+
+
 def test_a_page_waits_where_it_says_so(serve, make_backend):
     meeting = Meeting({"a": [], "b": []})
     order = []

@@ -234,8 +234,8 @@ def test_other_methods_are_a_405(start):
     proxy = start("location / { tunnel_pass @backend@; } location /told { return 200 told; }")
     with proxy.client() as client:
         assert client.get("/").status == 405
-        assert client.request("POST", "/", body=b"x").status == 405
         assert client.get("/told").text == "told"
+        assert client.request("POST", "/", body=b"x").status == 405  # may close: a body that was not read
 
 
 @pytest.mark.parametrize("target", ["example.com", "example.com:", ":443", ":", "example.com:0", "example.com:65536",
@@ -314,6 +314,22 @@ def test_an_error_page_is_shown_and_is_no_tunnel(start, make_backend, page, show
         answer = client.response()
         assert (answer.status, answer.text) == (502, "text")
         assert client.is_closed()
+
+
+def test_an_error_page_without_a_text_is_no_tunnel_either(start):
+    proxy = start("location / { deny all; error_page 403 /none; tunnel_pass @backend@; } "
+                  "location = /none { return 204; }")
+    assert status(proxy, request("a.test:443")) == 403
+    assert proxy.backend.connections == []
+
+
+def test_a_mirror_of_connect_opens_no_tunnel(start):
+    proxy = start("location / { mirror /copy; tunnel_pass @backend@; }")
+    with proxy.client() as client:
+        opened(client)
+        client.send(b"hello")
+        assert client.receive_until(b"hello") == b"hello"
+    assert len(proxy.backend.connections) == 1
 
 
 # -- its end
