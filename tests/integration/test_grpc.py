@@ -246,7 +246,7 @@ def test_over_tls_on_both_sides(sallyport, service, channel, authority):
 
 def test_the_backend_gets_the_time_that_is_left(echo, service):
     unary(echo(), timeout=3600)
-    assert 3500 < service.time_left <= 3600
+    assert 3500 < service.time_left <= 3620  # grpcio rounds such times up to ten seconds
     unary(echo(), timeout=None)
     assert service.time_left is None or service.time_left > 10**6
 

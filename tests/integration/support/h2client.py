@@ -18,7 +18,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.settings import SettingCodes
 
-from .h2frames import GOAWAY, CANCEL, ERRORS, take_frame
+from .h2frames import CANCEL, ERRORS, GOAWAY, NO_ERROR, take_frame
 from .waiting import seconds
 
 
@@ -51,6 +51,8 @@ class Stream:
             self.client.flush()
 
     def end(self, trailers=None):
+        if self.ended and self.reset == NO_ERROR:
+            return  # the answer was whole before, and the rest is not wanted (RFC 9113 §8.1)
         if trailers:
             self.client.engine.send_headers(self.number, trailers, end_stream=True)
         else:
