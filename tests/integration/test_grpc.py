@@ -385,7 +385,7 @@ def test_an_error_of_the_proxy_s_is_a_status(sallyport, make_backend, channel, o
                            before="limit_req_zone $server_name zone=few:1m rate=1r/m;"),
                       silent=make_backend(serve=Http2(None)), nobody=reserve_port(), users=users,
                       old=make_backend(serve=lambda connection: (
-                          connection.receive(), connection.send(response("no", "400 Bad Request")))))
+                          connection.receive(), connection.send(response("no", "400 Bad Request")), connection.drain())))
     calls = channel(proxy)
     if "limit_req" in directives:
         fails(lambda: unary(calls))

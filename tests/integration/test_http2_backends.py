@@ -104,7 +104,7 @@ def test_a_tls_backend_that_does_not_choose_http2_is_told_of(sallyport, make_bac
 
 def test_a_backend_that_speaks_http1_is_told_of(sallyport, make_backend):
     backend = make_backend(serve=lambda connection: (
-        connection.receive(), connection.send(response("no", "400 Bad Request"))))
+        connection.receive(), connection.send(response("no", "400 Bad Request")), connection.drain()))
     proxy = sallyport(text(), backend=backend)
     assert proxy.get("/").status == 502
     proxy.wait_for_error("it does not speak HTTP/2 there: see proxy_http_version")
